@@ -1,0 +1,40 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+PORT ?= 8000
+
+.PHONY: demo test install check lock clean
+
+demo: install
+	$(VENV)/bin/reread demo --port $(PORT)
+
+test: install
+	$(VENV)/bin/python -m pytest
+
+# Quick when nothing changed: the stamp is newer than the lock.
+install: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock requirements-uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "reread needs Python 3.11 or newer; name one with PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages (about 3 GB the first time, for PyTorch) ..."
+	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
+	$(VENV)/bin/uv pip sync --python $(VENV)/bin/python --require-hashes requirements.lock
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+check: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/djlint --lint templates
+
+# After changing pyproject.toml: make the locks anew (they name no host).
+lock:
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group model --group dev pyproject.toml --output-file requirements.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --constraint requirements.lock --output-file requirements-web.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group model pyproject.toml --constraint requirements.lock --output-file requirements-worker.lock
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,1 @@
+"""reread: human + AI reader studies in dermatology."""

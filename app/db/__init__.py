@@ -1,0 +1,1 @@
+"""Postgres: tables, connections by role, queries that return dataclasses."""

@@ -1,0 +1,1 @@
+"""Reader statistics: arrays in, frozen results out."""

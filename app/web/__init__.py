@@ -1,0 +1,1 @@
+"""Thin pages: parse the form, call the action, fill the template."""

@@ -1,0 +1,1 @@
+"""The torch side: CLIP, CoOp, Grad-CAM. Never imports app."""
