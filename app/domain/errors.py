@@ -1,0 +1,89 @@
+"""Refusals: everything the application may say no to, each with a status and a sentence.
+
+`str(refusal)` is the sentence shown to the person. Anything that is not a `Refusal` is a bug
+and becomes a 500.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend in a file, found by file, row (as a spreadsheet counts) and column."""
+
+    file: str
+    row: int | None
+    column: str | None
+    sentence: str
+
+    def __str__(self) -> str:
+        place = [self.file]
+        if self.row is not None:
+            place.append(f"row {self.row}")
+        if self.column is not None:
+            place.append(f"column {self.column}")
+        return f"{', '.join(place)}: {self.sentence}"
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+    """The request cannot be done as asked."""
+
+    status: ClassVar[int] = 400
+
+
+class SignInNeeded(Refusal):
+    """Nobody is signed in, or the session has ended."""
+
+    status = 401
+
+
+class NotAllowed(Refusal):
+    """The person may not do this."""
+
+    status = 403
+
+
+class NotFound(Refusal):
+    """The thing does not exist, or the person may not know that it does."""
+
+    status = 404
+
+
+class Conflict(Refusal):
+    """What is asked contradicts what is already recorded."""
+
+    status = 409
+
+
+class TooLarge(Refusal):
+    """More was sent than is accepted."""
+
+    status = 413
+
+
+class InvalidInput(Refusal):
+    """What was sent cannot be used; `problems` lists each place to mend."""
+
+    status = 422
+
+    def __init__(self, sentence: str, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(sentence)
+        self.problems = tuple(problems)
+
+
+class TooManyAttempts(Refusal):
+    """Too many tries; the person may try again after `retry_after` seconds."""
+
+    status = 429
+
+    def __init__(self, sentence: str, *, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class Unavailable(Refusal):
+    """Something this application needs is not there at the moment."""
+
+    status = 503
