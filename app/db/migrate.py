@@ -1,0 +1,56 @@
+"""Bring a database to the newest schema, as its administrator."""
+
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from psycopg import sql
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from app.db.session import Role, role_password
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+def migrate(administrator_url: str, *, secret: str | None, to: str = "head") -> None:
+    """Run the migrations, then set the roles' passwords where a secret is given.
+
+    The embedded server trusts its local socket and needs no passwords.
+    """
+    config = _config()
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(administrator_url), poolclass=NullPool
+    )
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        if to == "base":
+            command.downgrade(config, to)
+        else:
+            command.upgrade(config, to)
+    if secret is not None:
+        _set_passwords(administrator_url, secret)
+
+
+def newest_revision() -> str:
+    """Return the revision this code was written for."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _set_passwords(administrator_url: str, secret: str) -> None:
+    with psycopg.connect(administrator_url) as connection:
+        for role in Role:
+            connection.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                    sql.Identifier(role), sql.Literal(role_password(secret, role))
+                )
+            )

@@ -1,0 +1,83 @@
+"""The only reader of the environment; refuses to start on a bad value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class BadSettingError(Exception):
+    """A setting has a value reread cannot run with; the message says which and how to mend it."""
+
+
+# Name in the environment -> what it is for; docs/settings.md shows the same table.
+KNOWN = {
+    "DATABASE_URL": "the Postgres server; without it an embedded one runs under REREAD_DATA",
+    "REREAD_SECRET": "at least 32 characters; the database roles' passwords derive from it",
+    "REREAD_DATA": "the folder for the embedded database and the files (default .reread)",
+    "REREAD_STORAGE": "where images and overlays lie: a folder or s3://... (default REREAD_DATA/files)",
+    "REREAD_PUBLIC_URL": "the address people type, e.g. https://reread.example.org",
+    "REREAD_MODEL": "the folder of the model the worker loads (default: the demonstration model)",
+    "REREAD_TEST_IMAGES": "tests only: a folder of real photographs with its cases.csv",
+}
+SHORTEST_SECRET = 32
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the environment decides, checked once at the start."""
+
+    database_url: str | None
+    secret: str | None
+    data_folder: Path
+    storage_url: str
+    public_url: str | None
+    model_folder: Path | None
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Cookies are marked Secure and host-bound wherever the public address is https."""
+        return (self.public_url or "").startswith("https://")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read and check; raises BadSettingError with a sentence."""
+        for name in environment:
+            if name.startswith("REREAD_") and name not in KNOWN:
+                raise BadSettingError(
+                    f"{name} is not a setting of reread. Known are: {', '.join(sorted(KNOWN))}."
+                )
+        url = environment.get("DATABASE_URL") or None
+        if url and urlsplit(url).scheme not in {"postgresql", "postgres"}:
+            raise BadSettingError("DATABASE_URL must begin with postgresql://")
+        secret = environment.get("REREAD_SECRET") or None
+        if secret is not None and len(secret) < SHORTEST_SECRET:
+            raise BadSettingError(
+                f"REREAD_SECRET has {len(secret)} characters; it needs {SHORTEST_SECRET} or more. "
+                'One is made by: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+            )
+        if url and secret is None:
+            raise BadSettingError("With DATABASE_URL set, REREAD_SECRET must be set too.")
+        data = Path(environment.get("REREAD_DATA") or ".reread").resolve()
+        model = environment.get("REREAD_MODEL") or None
+        if model and not Path(model).is_dir():
+            raise BadSettingError(f"REREAD_MODEL names {model}, which is not a folder.")
+        return cls(
+            database_url=url,
+            secret=secret,
+            data_folder=data,
+            storage_url=environment.get("REREAD_STORAGE") or str(data / "files"),
+            public_url=_public_url(environment.get("REREAD_PUBLIC_URL")),
+            model_folder=Path(model) if model else None,
+        )
+
+
+def _public_url(value: str | None) -> str | None:
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise BadSettingError(
+            f"REREAD_PUBLIC_URL is {value!r}; it must look like https://reread.example.org"
+        )
+    return value.rstrip("/")
