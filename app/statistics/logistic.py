@@ -15,8 +15,8 @@ import numpy as np
 from app.statistics.arrays import Bools, Floats
 from app.statistics.notes import Note
 
-_ITERATIONS = 100
-_TOLERANCE = 1e-13
+_ITERATIONS = 25
+_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ def refit_scores(truth: Bools, scores: Floats) -> Refit:
     """Logistic regression of truth (N,) on a score (N,), by reweighted least squares [1]_.
 
     Where a threshold separates the classes the estimate does not exist [2]_: risks is None and a
-    note says so. A constant score gives the share of positives for every case.
+    note says so. A constant score gives the share of positives for every case. Start and
+    stopping rule are those of R's glm().
     """
     m = int(truth.sum())
     if min(m, truth.size - m) == 0:
@@ -70,24 +71,29 @@ def refit_scores(truth: Bools, scores: Floats) -> Refit:
         return Refit(None, None, None, (Note("separation", text),))
     # Centring and scaling keep the normal equations well conditioned on any rating scale.
     centre, scale = float(scores.mean()), float(scores.std())
-    design = np.column_stack((np.ones(scores.size), (scores - centre) / scale))
-    weights = np.zeros(2)
+    design = np.column_stack((np.ones(scores.size), (scores - centre) / scale))  # (N, 2)
     target = truth.astype(np.float64)
+    risks = (target + 0.5) / 2  # the start of R's binomial family
+    linear = np.log(risks / (1 - risks))
+    deviance = _deviance(target, risks)
     for _ in range(_ITERATIONS):
-        risks = _expit(design @ weights)
-        information = design.T @ (design * (risks * (1 - risks))[:, None])
-        step = np.linalg.solve(information, design.T @ (target - risks))
-        # Halving keeps Newton from overshooting when the classes barely overlap.
-        while np.abs(step).max() > 4:  # noqa: PLR2004 - four units of the standardised logit
-            step = step / 2
-        weights = weights + step
-        if np.abs(step).max() < _TOLERANCE * (1 + np.abs(weights).max()):
-            break
-    else:
-        text = "The logistic regression did not converge."
-        return Refit(None, None, None, (Note("not_converged", text),))
-    slope = float(weights[1]) / scale
-    return Refit(_expit(design @ weights), float(weights[0]) - slope * centre, slope)
+        weights = risks * (1 - risks)
+        working = linear + (target - risks) / weights
+        information = design.T @ (design * weights[:, None])
+        coefficients = np.linalg.solve(information, design.T @ (weights * working))
+        linear = design @ coefficients
+        risks = _expit(linear)
+        previous, deviance = deviance, _deviance(target, risks)
+        # R's rule, so that the risks are those of glm() to the last digit and not to the eighth.
+        if abs(deviance - previous) / (abs(deviance) + 0.1) < _TOLERANCE:
+            slope = float(coefficients[1]) / scale
+            return Refit(risks, float(coefficients[0]) - slope * centre, slope)
+    text = "The logistic regression did not converge."
+    return Refit(None, None, None, (Note("not_converged", text),))
+
+
+def _deviance(target: Floats, risks: Floats) -> float:
+    return float(-2 * np.log(np.where(target == 1, risks, 1 - risks)).sum())
 
 
 def _expit(linear: Floats) -> Floats:
