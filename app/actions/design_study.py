@@ -1,0 +1,91 @@
+"""A study's life: draft, open, closed, unblinded."""
+
+import re
+from uuid import UUID
+
+from app.actions.draw_orders import draw_missing_orders
+from app.db import studies
+from app.db.session import Connection
+from app.domain.access import Account
+from app.domain.allocation import ALGORITHM, new_seed
+from app.domain.errors import Conflict, InvalidInput, NotFound
+
+CODE = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
+INSTRUCTIONS = (
+    "For each case, decide first without help: basal cell carcinoma (BCC) or seborrheic keratosis "
+    "(SK), and how sure you are. After you lock the call you see what the model says and where it "
+    "looked. Then give your call again: the same, or another."
+)
+
+
+def create_study(
+    connection: Connection,
+    *,
+    code: str,
+    title: str,
+    by: Account,
+    instructions: str = INSTRUCTIONS,
+    seed: int | None = None,
+    demonstration: bool = False,
+) -> UUID:
+    """Store a draft; raises InvalidInput or Conflict with the sentence."""
+    code, title = code.strip(), title.strip()
+    if not CODE.fullmatch(code):
+        raise InvalidInput(
+            f'"{code}" cannot name a study: use 2 to 40 small letters, digits and hyphens, '
+            "for example bcc-2027."
+        )
+    if not 1 <= len(title) <= 200 or "\x00" in title + instructions:  # noqa: PLR2004
+        raise InvalidInput("Give the study a title of 1 to 200 characters.")
+    if studies.study_by_code(connection, code):
+        raise Conflict(f'There is already a study named "{code}".')
+    return studies.insert_study(
+        connection,
+        code=code,
+        title=title,
+        instructions=instructions.strip(),
+        seed=new_seed() if seed is None else seed,
+        algorithm=ALGORITHM,
+        demonstration=demonstration,
+        created_by=by.id,
+    )
+
+
+def find_study(connection: Connection, *, code: str) -> studies.Study:
+    """Return a study of the actor's; raises NotFound, also when it is somebody else's."""
+    found = studies.study_by_code(connection, code)
+    if found is None:
+        raise NotFound(f'There is no study named "{code}" among yours.')
+    return found
+
+
+def open_study(connection: Connection, *, study: studies.Study, by: Account) -> None:
+    """Open a draft to its readers and draw their orders; from here on it is frozen."""
+    counts = studies.counts_of(connection, study.id)
+    if counts.cases == 0:
+        raise Conflict("The study has no cases yet: import them first.")
+    if counts.scored_cases < counts.cases or counts.scored_images < counts.images:
+        raise Conflict(
+            f"{counts.images - counts.scored_images} of {counts.images} images have no prediction "
+            "yet. A study opens only when every case has its prediction, so that none stands out."
+        )
+    studies.set_open(connection, study.id, by=by.id)
+    draw_missing_orders(connection, study=study.id)
+
+
+def close_study(connection: Connection, *, study: studies.Study, by: Account) -> None:
+    """Close an open study: nothing more is recorded in it."""
+    studies.set_closed(connection, study.id, by=by.id)
+
+
+def unblind_study(
+    connection: Connection, *, study: studies.Study, reason: str, by: Account
+) -> None:
+    """Unblind a closed study; the caller has just checked the password again.
+
+    The database freezes and hashes the readings; from here on results exist.
+    """
+    reason = reason.strip()
+    if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
+        raise InvalidInput("Give the reason for unblinding, in 1 to 2,000 characters.")
+    studies.set_unblinded(connection, study.id, by=by.id, reason=reason)

@@ -1,0 +1,96 @@
+"""Reading a case: served, locked unaided, AI released, locked aided.
+
+Every step is one transaction; the caller commits before it answers. The database refuses steps
+out of order, so what is here decides only what to say.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app import __version__
+from app.db import readings
+from app.db.session import Connection
+from app.domain.errors import Conflict, NotFound
+from app.domain.reading import LockedCall, Phase, ReadingState, Submission
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """What a reader may see of their current case: AI output only once it was released."""
+
+    assignment: readings.Assignment
+    images: list[readings.CaseImage]
+    unaided: LockedCall | None
+    ai: list[readings.ShownOverlay]
+
+    @property
+    def state(self) -> ReadingState:
+        """Return how far the reader is with the case."""
+        return self.assignment.state
+
+
+def find_reader_study(connection: Connection, *, code: str) -> readings.ReaderStudy:
+    """Return a study the actor reads in; raises NotFound."""
+    found = readings.reader_study(connection, code)
+    if found is None:
+        raise NotFound(f'There is no study named "{code}" among yours.')
+    return found
+
+
+def current_case(connection: Connection, *, study: UUID) -> CaseView | None:
+    """Return the actor's current case as the server holds it; None when all are finished."""
+    assignment = readings.current_assignment(connection, study)
+    if assignment is None:
+        return None
+    return CaseView(
+        assignment=assignment,
+        images=readings.images_of(connection, assignment.case_id) if assignment.served else [],
+        unaided=readings.locked_call(connection, assignment.id, Phase.UNAIDED),
+        ai=readings.shown_ai(connection, assignment.id) if assignment.revealed else [],
+    )
+
+
+def serve_next(connection: Connection, *, study: UUID) -> None:
+    """Show the actor their next case (t0); nothing happens when one is shown already."""
+    assignment = readings.current_assignment(connection, study)
+    if assignment is not None and not assignment.served:
+        readings.insert_served(connection, assignment)
+
+
+def lock_unaided(connection: Connection, *, assignment_id: UUID, submission: Submission) -> None:
+    """Lock the actor's unaided call (t1)."""
+    _lock(connection, _find(connection, assignment_id), Phase.UNAIDED, submission)
+
+
+def reveal(connection: Connection, *, assignment_id: UUID) -> None:
+    """Release the AI output of a locked case (t2); releasing twice records once."""
+    _find(connection, assignment_id)
+    readings.release_ai(connection, assignment_id, software_version=__version__)
+
+
+def lock_aided(connection: Connection, *, assignment_id: UUID, submission: Submission) -> None:
+    """Lock the actor's aided call (t3) and show the next case."""
+    assignment = _find(connection, assignment_id)
+    _lock(connection, assignment, Phase.AIDED, submission)
+    serve_next(connection, study=assignment.study_id)
+
+
+def _find(connection: Connection, assignment_id: UUID) -> readings.Assignment:
+    found = readings.assignment_by_id(connection, assignment_id)
+    if found is None:
+        raise NotFound("There is no such case.")
+    return found
+
+
+def _lock(
+    connection: Connection, assignment: readings.Assignment, phase: Phase, submission: Submission
+) -> None:
+    """Lock once. The same submit again is the same receipt; another answer is refused."""
+    earlier = readings.locked_call(connection, assignment.id, phase)
+    if earlier is None and not readings.insert_reading(connection, assignment, phase, submission):
+        earlier = readings.locked_call(connection, assignment.id, phase)  # another tab was faster
+    if earlier is not None and not submission.repeats(earlier):
+        raise Conflict(
+            f"Your {phase} call for this case is already locked: {earlier.call}, "
+            f"{earlier.confidence} % sure. It was not changed."
+        )

@@ -1,0 +1,211 @@
+"""Accounts, sign-in sessions, failed sign-ins and invitations."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.db.session import Connection, fetch_all, fetch_one, fetch_value
+from app.domain.access import Account, AccountRole
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What signing in needs to know of an account."""
+
+    id: UUID
+    email: str
+    name: str
+    role: AccountRole
+    simulated: bool
+    password_hash: str | None
+    disabled: bool
+
+    @property
+    def account(self) -> Account:
+        """Return the account without its secret."""
+        return Account(self.id, self.email, self.name, self.role, self.simulated)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A sign-in session and whose it is."""
+
+    account_id: UUID
+    last_seen_at: datetime
+    expires_at: datetime
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An invitation as its link opens it."""
+
+    id: UUID
+    study_id: UUID
+    study_title: str
+    email: str
+    expires_at: datetime
+    accepted_at: datetime | None
+
+
+def credentials_of(connection: Connection, email: str) -> Credentials | None:
+    """Return the credentials of an e-mail address (case does not matter)."""
+    return fetch_one(
+        connection,
+        Credentials,
+        """SELECT id, email, name, role, simulated, password_hash,
+               disabled_at IS NOT NULL AS disabled
+           FROM account WHERE email = lower(%s)""",
+        [email],
+    )
+
+
+def account_by_id(connection: Connection, account: UUID) -> Account | None:
+    """Return an account that is not disabled."""
+    return fetch_one(
+        connection,
+        Account,
+        """SELECT id, email, name, role, simulated FROM account
+           WHERE id = %s AND disabled_at IS NULL""",
+        [account],
+    )
+
+
+def coordinators(connection: Connection) -> list[Account]:
+    """Return every coordinator account that is not disabled."""
+    return fetch_all(
+        connection,
+        Account,
+        """SELECT id, email, name, role, simulated FROM account
+           WHERE role = 'coordinator' AND disabled_at IS NULL ORDER BY created_at""",
+    )
+
+
+def insert_account(
+    connection: Connection,
+    *,
+    email: str,
+    name: str,
+    role: AccountRole,
+    password_hash: str | None,
+    simulated: bool = False,
+) -> UUID:
+    """Store a new account and return its id."""
+    return fetch_value(
+        connection,
+        """INSERT INTO account (email, name, role, password_hash, simulated)
+           VALUES (lower(%s), %s, %s, %s, %s) RETURNING id""",
+        [email, name, role, password_hash, simulated],
+    )
+
+
+def set_password_hash(connection: Connection, account: UUID, password_hash: str) -> None:
+    """Replace the stored hash, after a change or a rehash."""
+    connection.execute(
+        "UPDATE account SET password_hash = %s WHERE id = %s", [password_hash, account]
+    )
+
+
+def insert_session(
+    connection: Connection, *, token_sha256: bytes, account: UUID, now: datetime, expires: datetime
+) -> None:
+    """Store a new sign-in session."""
+    connection.execute(
+        "INSERT INTO sign_in_session VALUES (%s, %s, %s, %s, %s, %s)",
+        [token_sha256, account, now, now, expires, now],
+    )
+
+
+def session_of(connection: Connection, token_sha256: bytes) -> Session | None:
+    """Return the session of a token, ended or not."""
+    return fetch_one(
+        connection,
+        Session,
+        """SELECT account_id, last_seen_at, expires_at, confirmed_at
+           FROM sign_in_session WHERE token_sha256 = %s""",
+        [token_sha256],
+    )
+
+
+def touch_session(
+    connection: Connection, token_sha256: bytes, *, now: datetime, confirmed: bool = False
+) -> None:
+    """Note that a session was used; `confirmed` when the password was entered again."""
+    connection.execute(
+        """UPDATE sign_in_session SET last_seen_at = %s,
+               confirmed_at = CASE WHEN %s THEN %s ELSE confirmed_at END
+           WHERE token_sha256 = %s""",
+        [now, confirmed, now, token_sha256],
+    )
+
+
+def delete_session(connection: Connection, token_sha256: bytes) -> None:
+    """End a session."""
+    connection.execute("DELETE FROM sign_in_session WHERE token_sha256 = %s", [token_sha256])
+
+
+def insert_failure(
+    connection: Connection, *, email_sha256: bytes, address: str, now: datetime
+) -> None:
+    """Count a failed sign-in."""
+    connection.execute(
+        "INSERT INTO sign_in_failure (email_sha256, address, failed_at) VALUES (%s, %s, %s)",
+        [email_sha256, address, now],
+    )
+
+
+def failures_since(
+    connection: Connection, *, email_sha256: bytes, address: str, since: datetime
+) -> tuple[int, int]:
+    """Count failed sign-ins since then: for the e-mail address, for the network address."""
+    row = connection.execute(
+        """SELECT count(*) FILTER (WHERE email_sha256 = %s), count(*) FILTER (WHERE address = %s)
+           FROM sign_in_failure WHERE failed_at > %s AND (email_sha256 = %s OR address = %s)""",
+        [email_sha256, address, since, email_sha256, address],
+    ).fetchone()
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def forget_failures(connection: Connection, email_sha256: bytes) -> None:
+    """Forget the failures of an e-mail address after it signed in."""
+    connection.execute("DELETE FROM sign_in_failure WHERE email_sha256 = %s", [email_sha256])
+
+
+def insert_invitation(
+    connection: Connection,
+    *,
+    study: UUID,
+    email: str,
+    token_sha256: bytes,
+    invited_by: UUID,
+    now: datetime,
+    expires: datetime,
+) -> None:
+    """Store an invitation; the link's token itself is not kept."""
+    connection.execute(
+        """INSERT INTO invitation
+               (study_id, email, token_sha256, invited_by, created_at, expires_at)
+           VALUES (%s, lower(%s), %s, %s, %s, %s)""",
+        [study, email, token_sha256, invited_by, now, expires],
+    )
+
+
+def invitation_of(connection: Connection, token_sha256: bytes) -> Invitation | None:
+    """Return the invitation of a link."""
+    return fetch_one(
+        connection,
+        Invitation,
+        """SELECT i.id, i.study_id, s.title AS study_title, i.email, i.expires_at, i.accepted_at
+           FROM invitation i JOIN study s ON s.id = i.study_id WHERE i.token_sha256 = %s""",
+        [token_sha256],
+    )
+
+
+def accept(connection: Connection, invitation: UUID, *, account: UUID, now: datetime) -> bool:
+    """Mark an invitation as used; False when it was used already."""
+    done = connection.execute(
+        """UPDATE invitation SET accepted_by = %s, accepted_at = %s
+           WHERE id = %s AND accepted_at IS NULL""",
+        [account, now, invitation],
+    )
+    return done.rowcount == 1

@@ -1,0 +1,189 @@
+"""The reader's side: assignments, served cases, locked calls, the released AI output."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.db.session import Connection, fetch_all, fetch_one, fetch_value
+from app.domain.reading import LockedCall, Phase, ReadingState, Submission, state_of
+from app.domain.scores import Diagnosis
+
+
+@dataclass(frozen=True)
+class ReaderStudy:
+    """A study as one of its readers sees it."""
+
+    id: UUID
+    code: str
+    title: str
+    instructions: str
+    state: str
+    demonstration: bool
+    order_sha256: str | None
+    cases: int
+    finished: int
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One case before one reader."""
+
+    id: UUID
+    study_id: UUID
+    case_id: UUID
+    position: int
+    served: bool
+    unaided: bool
+    revealed: bool
+    aided: bool
+
+    @property
+    def state(self) -> ReadingState:
+        """Return how far the reader is with it."""
+        return state_of(
+            served=self.served, unaided=self.unaided, revealed=self.revealed, aided=self.aided
+        )
+
+
+@dataclass(frozen=True)
+class CaseImage:
+    """An image of a served case; its storage key never leaves the server."""
+
+    position: int
+    modality: str
+    width: int
+    height: int
+    synthetic: bool
+    storage_key: str
+
+
+@dataclass(frozen=True)
+class ShownOverlay:
+    """One row of what was released: the case's prediction and one image's overlay."""
+
+    call: Diagnosis
+    probability: float
+    model_name: str
+    threshold: float
+    map_scale: float
+    map_rows: int
+    map_columns: int
+    demonstration: bool
+    image_position: int
+    overlay_key: str
+
+
+_READER_STUDY = """
+    SELECT s.id, s.code, s.title, s.instructions, s.state, s.demonstration, l.order_sha256,
+           coalesce(l.cases, 0) AS cases,
+           (SELECT count(*) FROM reading r WHERE r.study_id = s.id AND r.reader_id = e.reader_id
+                AND r.phase = 'aided') AS finished
+    FROM enrolment e JOIN study s ON s.id = e.study_id
+    LEFT JOIN allocation l ON l.enrolment_id = e.id
+    WHERE e.reader_id = actor()
+"""
+
+_ASSIGNMENT = """
+    SELECT a.id, a.study_id, a.case_id, a.position,
+           EXISTS (SELECT FROM served WHERE assignment_id = a.id) AS served,
+           EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'unaided') AS unaided,
+           EXISTS (SELECT FROM reveal WHERE assignment_id = a.id) AS revealed,
+           EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided') AS aided
+    FROM assignment a
+"""
+
+
+def reader_studies(connection: Connection) -> list[ReaderStudy]:
+    """Return the studies the actor reads in."""
+    return fetch_all(connection, ReaderStudy, _READER_STUDY + "ORDER BY s.title")
+
+
+def reader_study(connection: Connection, code: str) -> ReaderStudy | None:
+    """Return one study the actor reads in."""
+    return fetch_one(connection, ReaderStudy, _READER_STUDY + "AND s.code = %s", [code])
+
+
+def current_assignment(connection: Connection, study: UUID) -> Assignment | None:
+    """Return the first case of the actor's order that is not finished."""
+    return fetch_one(
+        connection,
+        Assignment,
+        _ASSIGNMENT
+        + """WHERE a.study_id = %s AND a.reader_id = actor()
+             AND NOT EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')
+             ORDER BY a.position LIMIT 1""",
+        [study],
+    )
+
+
+def assignment_by_id(connection: Connection, assignment: UUID) -> Assignment | None:
+    """Return an assignment of the actor's."""
+    return fetch_one(
+        connection,
+        Assignment,
+        _ASSIGNMENT + "WHERE a.id = %s AND a.reader_id = actor()",
+        [assignment],
+    )
+
+
+def images_of(connection: Connection, case: UUID) -> list[CaseImage]:
+    """Return a case's images; none before the case has been served to the actor."""
+    return fetch_all(
+        connection,
+        CaseImage,
+        """SELECT position, modality, width, height, synthetic, storage_key
+           FROM image WHERE case_id = %s ORDER BY position""",
+        [case],
+    )
+
+
+def insert_served(connection: Connection, assignment: Assignment) -> None:
+    """Record that a case was shown (t0); nothing happens when it already was."""
+    connection.execute(
+        """INSERT INTO served (assignment_id, study_id, reader_id) VALUES (%s, %s, actor())
+           ON CONFLICT (assignment_id) DO NOTHING""",
+        [assignment.id, assignment.study_id],
+    )
+
+
+def locked_call(connection: Connection, assignment: UUID, phase: Phase) -> LockedCall | None:
+    """Return the locked call of a phase."""
+    return fetch_one(
+        connection,
+        LockedCall,
+        """SELECT phase, call, confidence, submission_id, locked_at FROM reading
+           WHERE assignment_id = %s AND phase = %s AND reader_id = actor()""",
+        [assignment, phase],
+    )
+
+
+def insert_reading(
+    connection: Connection, assignment: Assignment, phase: Phase, submission: Submission
+) -> bool:
+    """Lock a call; False when one is locked already."""
+    inserted: UUID | None = fetch_value(
+        connection,
+        """INSERT INTO reading (assignment_id, study_id, reader_id, phase, call, confidence,
+               submission_id, active_milliseconds)
+           VALUES (%s, %s, actor(), %s, %s, %s, %s, %s)
+           ON CONFLICT (assignment_id, phase) DO NOTHING RETURNING id""",
+        [
+            assignment.id,
+            assignment.study_id,
+            phase,
+            submission.call,
+            submission.confidence,
+            submission.submission_id,
+            submission.active_milliseconds,
+        ],
+    )
+    return inserted is not None
+
+
+def release_ai(connection: Connection, assignment: UUID, *, software_version: str) -> None:
+    """Release the AI output by the database's one road; raises Conflict before the lock."""
+    connection.execute("SELECT reveal_ai(%s, %s)", [assignment, software_version])
+
+
+def shown_ai(connection: Connection, assignment: UUID) -> list[ShownOverlay]:
+    """Return what was released of a case: a row an image, none before the reveal."""
+    return fetch_all(connection, ShownOverlay, "SELECT * FROM shown_ai(%s)", [assignment])

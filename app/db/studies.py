@@ -1,0 +1,323 @@
+"""Studies, their readers and how far they are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.db.session import Connection, fetch_all, fetch_one, fetch_value
+from app.domain.scores import Diagnosis
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as its coordinator sees it."""
+
+    id: UUID
+    code: str
+    title: str
+    instructions: str
+    positive_class: Diagnosis
+    state: str
+    seed: int
+    allocation_algorithm: str
+    model_version_id: UUID | None
+    demonstration: bool
+    opened_at: datetime | None
+    closed_at: datetime | None
+    unblinded_at: datetime | None
+    unblinded_by_name: str | None
+    unblinding_reason: str | None
+    data_sha256: str | None
+
+
+@dataclass(frozen=True)
+class StudyCounts:
+    """What a study holds: never a call, a probability or a diagnosis."""
+
+    cases: int
+    images: int
+    synthetic_images: int
+    scored_images: int
+    scored_cases: int
+
+
+@dataclass(frozen=True)
+class ReaderProgress:
+    """How far a reader is: counted from assignments, so that it cannot be wrong."""
+
+    reader_id: UUID
+    name: str
+    email: str
+    simulated: bool
+    enrolled_at: datetime
+    order_sha256: str | None
+    assigned: int
+    unaided: int
+    aided: int
+    last_reading_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A model as registered by a worker."""
+
+    id: UUID
+    name: str
+    backbone: str
+    weights_sha256: str
+    preprocessing: str
+    threshold: float
+    map_scale: float
+    map_rows: int
+    map_columns: int
+    demonstration: bool
+    card: str
+    registered_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenInvitation:
+    """An invitation as the coordinator's list shows it."""
+
+    email: str
+    created_at: datetime
+    expires_at: datetime
+    accepted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """A case as the coordinator's gallery shows it; the reference standard stays hidden."""
+
+    id: UUID
+    code: str
+    images: int
+    scored: int
+    reference_source: str
+
+
+_STUDY = """
+    SELECT s.id, s.code, s.title, s.instructions, s.positive_class, s.state, s.seed,
+           s.allocation_algorithm, s.model_version_id, s.demonstration, s.opened_at, s.closed_at,
+           s.unblinded_at, a.name AS unblinded_by_name, s.unblinding_reason, s.data_sha256
+    FROM study s LEFT JOIN account a ON a.id = s.unblinded_by
+"""
+
+
+def insert_study(
+    connection: Connection,
+    *,
+    code: str,
+    title: str,
+    instructions: str,
+    seed: int,
+    algorithm: str,
+    demonstration: bool,
+    created_by: UUID,
+) -> UUID:
+    """Store a draft and make its creator the first coordinator; returns the study's id."""
+    study: UUID = fetch_value(
+        connection,
+        """INSERT INTO study (code, title, instructions, seed, allocation_algorithm,
+               demonstration, created_by)
+           VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id""",
+        [code, title, instructions, seed, algorithm, demonstration, created_by],
+    )
+    connection.execute("INSERT INTO coordinator VALUES (%s, %s)", [study, created_by])
+    return study
+
+
+def study_by_code(connection: Connection, code: str) -> Study | None:
+    """Return a study the connection's actor may see."""
+    return fetch_one(connection, Study, _STUDY + "WHERE s.code = %s", [code])
+
+
+def all_studies(connection: Connection) -> list[Study]:
+    """Return every study the connection's actor may see, newest first."""
+    return fetch_all(connection, Study, _STUDY + "ORDER BY s.created_at DESC, s.code")
+
+
+def choose_model(connection: Connection, study: UUID, model_version: UUID) -> None:
+    """Set the model version of a draft."""
+    connection.execute(
+        "UPDATE study SET model_version_id = %s WHERE id = %s", [model_version, study]
+    )
+
+
+def set_open(connection: Connection, study: UUID, *, by: UUID) -> None:
+    """Open a draft; the database refuses when something is missing."""
+    connection.execute("UPDATE study SET state = 'open', opened_by = %s WHERE id = %s", [by, study])
+
+
+def set_closed(connection: Connection, study: UUID, *, by: UUID) -> None:
+    """Close an open study."""
+    connection.execute(
+        "UPDATE study SET state = 'closed', closed_by = %s WHERE id = %s", [by, study]
+    )
+
+
+def set_unblinded(connection: Connection, study: UUID, *, by: UUID, reason: str) -> None:
+    """Unblind a closed study; the database freezes and hashes the readings."""
+    connection.execute(
+        """UPDATE study SET state = 'unblinded', unblinded_by = %s, unblinding_reason = %s
+           WHERE id = %s""",
+        [by, reason, study],
+    )
+
+
+def counts_of(connection: Connection, study: UUID) -> StudyCounts:
+    """Count a study's cases and what of them is scored by the study's model version."""
+    found = fetch_one(
+        connection,
+        StudyCounts,
+        """SELECT (SELECT count(*) FROM study_case WHERE study_id = s.id) AS cases,
+               (SELECT count(*) FROM image WHERE study_id = s.id) AS images,
+               (SELECT count(*) FROM image WHERE study_id = s.id AND synthetic) AS synthetic_images,
+               (SELECT count(*) FROM prediction p WHERE p.study_id = s.id
+                   AND p.model_version_id = s.model_version_id) AS scored_images,
+               (SELECT count(*) FROM case_prediction p WHERE p.study_id = s.id
+                   AND p.model_version_id = s.model_version_id) AS scored_cases
+           FROM study s WHERE s.id = %s""",
+        [study],
+    )
+    return found or StudyCounts(0, 0, 0, 0, 0)
+
+
+def progress_of(connection: Connection, study: UUID) -> list[ReaderProgress]:
+    """Return every reader's progress, people before simulated readers."""
+    return fetch_all(
+        connection,
+        ReaderProgress,
+        """SELECT e.reader_id, a.name, a.email, a.simulated, e.enrolled_at, l.order_sha256,
+               coalesce(l.cases, 0) AS assigned,
+               count(r.id) FILTER (WHERE r.phase = 'unaided') AS unaided,
+               count(r.id) FILTER (WHERE r.phase = 'aided') AS aided,
+               max(r.locked_at) AS last_reading_at
+           FROM enrolment e JOIN account a ON a.id = e.reader_id
+           LEFT JOIN allocation l ON l.enrolment_id = e.id
+           LEFT JOIN reading r ON r.study_id = e.study_id AND r.reader_id = e.reader_id
+           WHERE e.study_id = %s
+           GROUP BY e.reader_id, a.name, a.email, a.simulated, e.enrolled_at,
+               l.order_sha256, l.cases
+           ORDER BY a.simulated, a.name""",
+        [study],
+    )
+
+
+def invitations_of(connection: Connection, study: UUID) -> list[OpenInvitation]:
+    """Return the study's invitations, newest first."""
+    return fetch_all(
+        connection,
+        OpenInvitation,
+        """SELECT email, created_at, expires_at, accepted_at
+           FROM invitation WHERE study_id = %s ORDER BY created_at DESC""",
+        [study],
+    )
+
+
+def cases_of(connection: Connection, study: UUID) -> list[CaseRow]:
+    """Return the study's cases with how many of their images are scored."""
+    return fetch_all(
+        connection,
+        CaseRow,
+        """SELECT c.id, c.code, count(i.id) AS images, count(p.id) AS scored,
+               r.source AS reference_source
+           FROM study_case c JOIN study s ON s.id = c.study_id
+           JOIN reference_diagnosis r ON r.case_id = c.id
+           JOIN image i ON i.case_id = c.id
+           LEFT JOIN prediction p ON p.image_id = i.id AND p.model_version_id = s.model_version_id
+           WHERE c.study_id = %s GROUP BY c.id, c.code, r.source ORDER BY c.code""",
+        [study],
+    )
+
+
+def model_version(connection: Connection, version: UUID) -> ModelVersion | None:
+    """Return a registered model version."""
+    return fetch_one(
+        connection, ModelVersion, "SELECT * FROM model_version WHERE id = %s", [version]
+    )
+
+
+def model_versions(connection: Connection) -> list[ModelVersion]:
+    """Return every registered model version, newest first."""
+    return fetch_all(
+        connection, ModelVersion, "SELECT * FROM model_version ORDER BY registered_at DESC"
+    )
+
+
+# ------------------------------------------------------------------ enrolment and order
+
+
+def enrol(connection: Connection, *, study: UUID, reader: UUID) -> UUID | None:
+    """Enrol a reader; None when they already are."""
+    return fetch_value(
+        connection,
+        """INSERT INTO enrolment (study_id, reader_id) VALUES (%s, %s)
+           ON CONFLICT (study_id, reader_id) DO NOTHING RETURNING id""",
+        [study, reader],
+    )
+
+
+@dataclass(frozen=True)
+class AllocationInput:
+    """What the order of a reader is drawn from."""
+
+    code: str
+    state: str
+    seed: int
+    algorithm: str
+
+
+def allocation_input(connection: Connection, study: UUID) -> AllocationInput | None:
+    """Return the seed and algorithm of a study."""
+    return fetch_one(
+        connection,
+        AllocationInput,
+        "SELECT code, state, seed, allocation_algorithm AS algorithm FROM study WHERE id = %s",
+        [study],
+    )
+
+
+def case_ids(connection: Connection, study: UUID) -> list[UUID]:
+    """Return the ids of a study's cases, in no particular order."""
+    found = connection.execute("SELECT id FROM study_case WHERE study_id = %s", [study])
+    return [row[0] for row in found]
+
+
+def waiting_enrolments(connection: Connection, study: UUID) -> list[tuple[UUID, UUID]]:
+    """Return (enrolment, reader) of readers who have no order yet."""
+    found = connection.execute(
+        """SELECT e.id, e.reader_id FROM enrolment e WHERE e.study_id = %s
+           AND NOT EXISTS (SELECT FROM allocation l WHERE l.enrolment_id = e.id)""",
+        [study],
+    )
+    return [(row[0], row[1]) for row in found]
+
+
+def store_order(
+    connection: Connection,
+    *,
+    study: UUID,
+    enrolment: UUID,
+    reader: UUID,
+    seed: int,
+    algorithm: str,
+    cases: list[UUID],
+    digest: str,
+) -> None:
+    """Store a reader's order: once, never changed."""
+    connection.execute(
+        """INSERT INTO allocation
+               (enrolment_id, study_id, reader_id, seed, algorithm, cases, order_sha256)
+           VALUES (%s, %s, %s, %s, %s, %s, %s)""",
+        [enrolment, study, reader, seed, algorithm, len(cases), digest],
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """INSERT INTO assignment (enrolment_id, study_id, reader_id, case_id, position)
+               VALUES (%s, %s, %s, %s, %s)""",
+            [
+                (enrolment, study, reader, case, position)
+                for position, case in enumerate(cases, start=1)
+            ],
+        )

@@ -1,0 +1,42 @@
+"""Who people are, and what they may do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD = 200
+
+
+class AccountRole(StrEnum):
+    """What an account is for; a person who is both has two accounts."""
+
+    READER = "reader"
+    COORDINATOR = "coordinator"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person (or a simulated reader) as the rest of the program sees them: no secrets."""
+
+    id: UUID
+    email: str
+    name: str
+    role: AccountRole
+    simulated: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "role", AccountRole(self.role))
+
+
+def password_problem(password: str, *, email: str) -> str | None:
+    """Say what is wrong with a new password, or None."""
+    if len(password) < SHORTEST_PASSWORD:
+        return f"The password has {len(password)} characters; it needs {SHORTEST_PASSWORD} or more."
+    if len(password) > LONGEST_PASSWORD:
+        return f"The password is longer than {LONGEST_PASSWORD} characters."
+    if password.casefold() in {email.casefold(), email.split("@", maxsplit=1)[0].casefold()}:
+        return "The password must not be the e-mail address."
+    if len(set(password)) < 4:  # noqa: PLR2004 - "aaaaaaaaaaaa" and the like
+        return "The password repeats too few characters; use a sentence of your own."
+    return None

@@ -1,0 +1,102 @@
+"""The state machine of one case before one reader.
+
+assigned -> served -> locked -> revealed -> finished. The state is not stored: it follows from
+which rows exist, and the database refuses rows out of order.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from app.domain.errors import InvalidInput
+from app.domain.scores import DIAGNOSES, Diagnosis
+
+
+class Phase(StrEnum):
+    """Before or after the reader has seen the AI."""
+
+    UNAIDED = "unaided"
+    AIDED = "aided"
+
+
+class ReadingState(StrEnum):
+    """How far a reader is with a case."""
+
+    ASSIGNED = "assigned"  # in the reader's order, not shown yet
+    SERVED = "served"  # images shown (t0), no call locked
+    LOCKED = "locked"  # unaided call locked (t1), AI not released
+    REVEALED = "revealed"  # AI released (t2), aided call open
+    FINISHED = "finished"  # aided call locked (t3)
+
+
+@dataclass(frozen=True)
+class LockedCall:
+    """A call as it was locked; it never changes."""
+
+    phase: Phase
+    call: Diagnosis
+    confidence: int
+    submission_id: UUID
+    locked_at: datetime
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A call as it arrives, before it is locked."""
+
+    call: Diagnosis
+    confidence: int
+    submission_id: UUID
+    active_milliseconds: int | None
+
+    def repeats(self, locked: LockedCall) -> bool:
+        """Say whether this is the same submit sent again (lost answer, double click)."""
+        return (self.submission_id, self.call, self.confidence) == (
+            locked.submission_id,
+            locked.call,
+            locked.confidence,
+        )
+
+
+def state_of(*, served: bool, unaided: bool, revealed: bool, aided: bool) -> ReadingState:
+    """Return the state that these rows mean."""
+    if aided:
+        return ReadingState.FINISHED
+    if revealed:
+        return ReadingState.REVEALED
+    if unaided:
+        return ReadingState.LOCKED
+    return ReadingState.SERVED if served else ReadingState.ASSIGNED
+
+
+LONGEST_ACTIVE_MILLISECONDS = 86_400_000  # a day; more is not believed
+
+
+def parse_submission(
+    *, call: str, confidence: str, submission_id: str, active_milliseconds: str = ""
+) -> Submission:
+    """Check a reader's form; raises InvalidInput with the sentence for the reader.
+
+    Numbers are ASCII digits only: no signs, no other scripts, no exponents.
+    """
+    if call not in DIAGNOSES:
+        raise InvalidInput("Choose BCC or SK before locking.")
+    if not (confidence.isascii() and confidence.isdigit() and len(confidence) <= 3):  # noqa: PLR2004
+        raise InvalidInput("Give your confidence in the call as a whole number from 0 to 100.")
+    percent = int(confidence)
+    if percent > 100:  # noqa: PLR2004 - per cent
+        raise InvalidInput("Give your confidence in the call as a whole number from 0 to 100.")
+    try:
+        key = UUID(submission_id)
+    except ValueError:
+        raise InvalidInput("This form is damaged. Reload the page; nothing was locked.") from None
+    return Submission(call, percent, key, _active(active_milliseconds))
+
+
+def _active(text: str) -> int | None:
+    """Browser time is untrusted: anything odd is recorded as not known."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):  # noqa: PLR2004
+        return None
+    value = int(text)
+    return value if value <= LONGEST_ACTIVE_MILLISECONDS else None

@@ -1,0 +1,29 @@
+"""From a call and a confidence to the malignancy score that the analysis uses."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+Diagnosis = Literal["BCC", "SK"]
+DIAGNOSES: tuple[Diagnosis, ...] = get_args(Diagnosis)
+
+NAMES: dict[Diagnosis, str] = {"BCC": "Basal cell carcinoma", "SK": "Seborrheic keratosis"}
+
+
+def malignancy_score(call: Diagnosis, confidence: int) -> float:
+    """Score of a call: 0 to 1, higher means BCC.
+
+    `confidence` is 0 to 100 per cent in the call itself; 0 puts both calls at one half, 100 at
+    the ends. The call is kept beside the score, so a half never has to be read as a call.
+    """
+    half = confidence / 200
+    return 0.5 + half if call == "BCC" else 0.5 - half
+
+
+def case_probability(probabilities: Sequence[float]) -> float:
+    """Combine the probabilities of a case's images: their mean."""
+    return sum(probabilities) / len(probabilities)
+
+
+def model_call(probability: float, threshold: float) -> Diagnosis:
+    """Return the model's call: BCC at or above the threshold."""
+    return "BCC" if probability >= threshold else "SK"

@@ -1,0 +1,146 @@
+"""The analysis of a reader study: one table of readings in, one frozen result out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.statistics.comparison import Comparison, compare
+from app.statistics.json_form import JsonValue, as_json, collect_warnings, merged
+from app.statistics.notes import Warning  # noqa: A004 - the word of the results
+from app.statistics.prepare import Prepared, prepare
+from app.statistics.reading_metrics import ModalityMetrics, Readings, modality_metrics
+from app.statistics.table import NONE, ReadingTable
+
+CAUTION = Warning(
+    "nri_idi_caution",
+    "nri, idi",
+    "NRI and IDI can improve without any gain: they reward miscalibrated scores (Hilden and Gerds "
+    "2014), and the p-values of the NRI mislead (Pepe 2014, Kerr 2014). Read them beside the "
+    "differences of AUC and Brier score and the counts of changed calls.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """What was analysed. `missing` counts the cells reader x case x modality without a reading."""
+
+    sha256: str | None
+    rows: int
+    readers: int
+    cases: int
+    positives: int
+    negatives: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderAnalysis:
+    """One reader: each modality on its own, and the comparison of the two."""
+
+    reader: str
+    simulated: bool
+    modalities: dict[str, ModalityMetrics]
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAnalysis:
+    """All results of a study; `json()` is its file form."""
+
+    data: DataSummary
+    positive: str
+    negative: str
+    modalities: tuple[str, ...]
+    threshold: float | None
+    readers: tuple[ReaderAnalysis, ...]
+    model: ModalityMetrics | None
+    warnings: tuple[Warning, ...]
+
+    def json(self) -> dict[str, JsonValue]:
+        """Floats unrounded, null where undefined, differences comparison minus baseline."""
+        value = as_json(self)
+        if not isinstance(value, dict):
+            raise TypeError("A study's results are an object.")
+        return value
+
+
+def analyse(
+    table: ReadingTable,
+    *,
+    positive: str = "BCC",
+    baseline: str = "unaided",
+    comparison: str = "aided",
+    threshold: float | None = None,
+    cutoffs: tuple[float, ...] = (),
+    bootstrap: int = 2000,
+    seed: int = 1,
+    sha256: str | None = None,
+) -> StudyAnalysis:
+    """Analyse a study. The same table gives the same numbers, whatever the order of its rows.
+
+    `positive` names the positive class; `baseline` and `comparison` the two modalities. A call
+    comes from the call, else from score >= `threshold` (0.5 where scores lie in [0, 1]).
+    `cutoffs`: score categories for an NRI by categories. `bootstrap`: resamples, 0 for none,
+    drawn from `seed`. `sha256`: of the file, carried into the result.
+
+    Raises PrepareError, whose sentence says what is missing, for a positive class or a modality
+    that the table does not know.
+    """
+    del bootstrap, seed
+    study = prepare(table, positive, baseline, comparison, threshold)
+    readers = tuple(_reader(study, r, cutoffs) for r in range(len(study.readers)))
+    model = _model(study)
+    places = {reader.reader: reader for reader in readers}
+    found = [*study.warnings, *collect_warnings(places), *collect_warnings(model, "model")]
+    if any(reader.comparison for reader in readers):
+        found.append(CAUTION)
+    positives = int(study.truth.sum())
+    return StudyAnalysis(
+        data=DataSummary(
+            sha256=sha256,
+            rows=table.rows,
+            readers=len(study.readers),
+            cases=study.truth.size,
+            positives=positives,
+            negatives=study.truth.size - positives,
+            missing=int((~study.read).sum()),
+        ),
+        positive=study.positive,
+        negative=study.negative,
+        modalities=study.modalities,
+        threshold=study.threshold,
+        readers=readers,
+        model=model,
+        warnings=merged(found),
+    )
+
+
+def _reader(study: Prepared, r: int, cutoffs: tuple[float, ...]) -> ReaderAnalysis:
+    arms = [
+        Readings(study.truth, study.called[m, r], study.scores[m, r])
+        for m in range(len(study.modalities))
+    ]
+    return ReaderAnalysis(
+        reader=study.readers[r],
+        simulated=study.readers[r] in study.simulated,
+        modalities={
+            name: modality_metrics(arm) for name, arm in zip(study.modalities, arms, strict=True)
+        },
+        comparison=compare(
+            arms[0],
+            arms[1],
+            study.advice_called[r],
+            probabilities=study.probabilities,
+            cutoffs=cutoffs,
+            labels=(study.negative, study.positive),
+        )
+        if len(arms) > 1
+        else None,
+    )
+
+
+def _model(study: Prepared) -> ModalityMetrics | None:
+    """Judge the model alone on the same cases, each case once."""
+    if (study.model_called == NONE).all() and np.isnan(study.model_scores).all():
+        return None
+    return modality_metrics(Readings(study.truth, study.model_called, study.model_scores))

@@ -1,0 +1,232 @@
+"""What each page shows: one frozen dataclass a template, nothing else reaches it.
+
+A template named `study.html` takes `page`, a `StudyPage`; no reader's page has a field that could
+carry AI output or truth before its time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from app.db.readings import ReaderStudy
+from app.db.studies import (
+    CaseRow,
+    ModelVersion,
+    OpenInvitation,
+    ReaderProgress,
+    Study,
+    StudyCounts,
+)
+from app.domain.access import Account
+from app.domain.errors import Problem
+from app.domain.reading import LockedCall, ReadingState
+from app.domain.scores import Diagnosis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What every page has: who looks at it, and a sentence about what just happened."""
+
+    template: ClassVar[str]
+    viewer: Account | None = None
+    notice: str | None = None  # something was done
+    problem: str | None = None  # something was refused; what was typed is kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInPage(Page):
+    """GET and POST /sign-in (fields: email, password, next)."""
+
+    template: ClassVar[str] = "sign_in.html"
+    email: str = ""
+    next: str = "/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationPage(Page):
+    """GET and POST /invitations/{token} (fields: name, password; name only when not known)."""
+
+    template: ClassVar[str] = "invitation.html"
+    token: str
+    study_title: str
+    email: str
+    known: bool  # an account exists: ask for its password instead of a new one
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderHomePage(Page):
+    """GET / for a reader: the studies they read in, each linking to /studies/{code}/read."""
+
+    template: ClassVar[str] = "reader_home.html"
+    studies: list[ReaderStudy]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyLine:
+    """A study in the coordinator's list."""
+
+    study: Study
+    counts: StudyCounts
+    readers: int
+    finished_readings: int
+    expected_readings: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoordinatorHomePage(Page):
+    """GET / for a coordinator."""
+
+    template: ClassVar[str] = "coordinator_home.html"
+    studies: list[StudyLine]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageView:
+    """An image of the case as the browser gets it: opaque address, size in pixels."""
+
+    url: str
+    overlay_url: str | None  # set only once the AI was released
+    modality: str  # dermoscopic, clinical or other
+    width: int
+    height: int
+    synthetic: bool  # must be labelled as a generated image wherever it shows
+
+
+@dataclass(frozen=True, kw_only=True)
+class AIView:
+    """The released AI output of the case."""
+
+    call: Diagnosis
+    probability: float  # of BCC, 0 to 1
+    threshold: float
+    model_name: str
+    demonstration: bool
+    map_scale: float  # the overlay's colours run from -map_scale (SK) to +map_scale (BCC)
+    map_rows: int
+    map_columns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingRoomPage(Page):
+    """GET /studies/{code}/read: the current case in the state the server holds.
+
+    state ASSIGNED: nothing shown yet; form POST /studies/{code}/next starts.
+    state SERVED:   images + form POST /readings/{assignment}/unaided.
+    state LOCKED:   form POST /readings/{assignment}/reveal, sent by itself, with a button.
+    state REVEALED: images with overlay, AI, first call + form POST /readings/{assignment}/aided.
+    state None:     every case is finished, or the study is not open (see study.state).
+    Fields of both call forms: call (BCC|SK), confidence (0-100), submission_id (hidden),
+    active_milliseconds (hidden, filled by script).
+    """
+
+    template: ClassVar[str] = "reading_room.html"
+    study: ReaderStudy
+    state: ReadingState | None
+    assignment_id: str = ""
+    position: int = 0  # of study.cases
+    images: list[ImageView] = field(default_factory=lambda: list[ImageView]())
+    unaided: LockedCall | None = None
+    ai: AIView | None = None
+    submission_id: str = ""
+    typed_call: str = ""  # kept after a refused form; empty otherwise: nothing is preselected
+    typed_confidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewStudyPage(Page):
+    """GET and POST /studies/new (fields: code, title, instructions)."""
+
+    template: ClassVar[str] = "new_study.html"
+    code: str = ""
+    title: str = ""
+    instructions: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPage(Page):
+    """GET /studies/{code}: the coordinator's overview, from draft to export.
+
+    Forms: POST /studies/{code}/score (field model_version), /open, /close,
+    /invitations (field email). Links: import, cases, unblind, results, export.
+    The block "progress" alone is served at /studies/{code}/progress and polls itself.
+    """
+
+    template: ClassVar[str] = "study.html"
+    study: Study
+    counts: StudyCounts
+    readers: list[ReaderProgress]
+    invitations: list[OpenInvitation]
+    model: ModelVersion | None  # the study's
+    models: list[ModelVersion]  # to choose from while the study is a draft
+    scoring: bool  # jobs are waiting or running
+    failed_jobs: int
+    invitation_link: str | None = None  # shown once, right after it was made
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportPage(Page):
+    """GET and POST /studies/{code}/import (files: cases, a CSV; images, a ZIP; action: dry_run
+    or import).
+    """
+
+    template: ClassVar[str] = "import.html"
+    study: Study
+    problems: tuple[Problem, ...] = ()
+    summary: str | None = None  # of a dry run without problems: what would be imported
+
+
+@dataclass(frozen=True, kw_only=True)
+class CasesPage(Page):
+    """GET /studies/{code}/cases: the gallery; thumbnails at /studies/{code}/cases/{id}/images/1."""
+
+    template: ClassVar[str] = "cases.html"
+    study: Study
+    counts: StudyCounts
+    cases: list[CaseRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnblindPage(Page):
+    """GET and POST /studies/{code}/unblind (fields: password, reason)."""
+
+    template: ClassVar[str] = "unblind.html"
+    study: Study
+    readers: list[ReaderProgress]
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsPage(Page):
+    """GET /studies/{code}/results, after unblinding only.
+
+    `analysis` is the JSON of `reread analyse` on the exported file, so both show the same numbers.
+    Figure: /studies/{code}/results/roc.svg (also .pdf, .png).
+    """
+
+    template: ClassVar[str] = "results.html"
+    study: Study
+    analysis: Mapping[str, object]
+    file_sha256: str  # of readings.csv as exported
+    software_version: str
+    simulated_readers: frozenset[str]  # reader ids to be marked as simulated
+    model: ModelVersion
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPage(Page):
+    """GET /models/{id}: the model's card; `card_html` is rendered from its Markdown."""
+
+    template: ClassVar[str] = "model.html"
+    model: ModelVersion
+    card_html: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusalPage(Page):
+    """Any refusal: what happened and what to do."""
+
+    template: ClassVar[str] = "refusal.html"
+    status: int
+    sentence: str
+    problems: tuple[Problem, ...] = ()
