@@ -125,7 +125,7 @@ class ReadingRoomPage(Page):
     state: ReadingState | None
     assignment_id: str = ""
     position: int = 0  # of study.cases
-    images: list[ImageView] = field(default_factory=lambda: list[ImageView]())
+    images: list[ImageView] = field(default_factory=list[ImageView])
     unaided: LockedCall | None = None
     ai: AIView | None = None
     submission_id: str = ""
@@ -166,8 +166,9 @@ class StudyPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportPage(Page):
-    """GET and POST /studies/{code}/import (files: cases, a CSV; images, a ZIP; action: dry_run
-    or import).
+    """GET and POST /studies/{code}/import.
+
+    Files: cases (a CSV) and images (a ZIP); field action: dry_run or import.
     """
 
     template: ClassVar[str] = "import.html"
