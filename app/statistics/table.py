@@ -109,7 +109,7 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 
 def _contradicts(said: float | None, known: float) -> bool:
     """Whether two entries both say something, and not the same."""
-    if said is None or said == NONE or known == NONE or np.isnan(known):
+    if said is None or NONE in {said, known} or np.isnan(known):
         return False
     return bool(said != known)
 
