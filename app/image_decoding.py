@@ -104,6 +104,9 @@ def _decode(data: bytes) -> Image.Image:
     # A phone's JPEG may carry a second picture behind the first (MPO); that is no animation.
     if image.format == "PNG" and getattr(image, "is_animated", False):
         raise InvalidInput("the picture is animated; save one frame as JPEG or PNG")
+    if image.format == "PNG":
+        # Decoding alone does not look at the checksums; a changed byte would change the lesion.
+        Image.open(io.BytesIO(data), formats=("PNG",)).verify()
     image.load()
     orientation = _orientation(image)
     plain = _to_srgb(_without_transparency(image), image.info.get("icc_profile"))
