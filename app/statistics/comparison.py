@@ -1,6 +1,6 @@
 """One reader, two modalities, the same cases: what the aid changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -149,11 +149,11 @@ def compare(
         missing=missing,
         auc=by_score.auc,
         auc_calls=_area_of_calls(true, before, after),
-        sensitivity=proportion_difference(before[true], after[true]),
-        specificity=proportion_difference(~before[~true], ~after[~true]),
-        ppv=predictive_value_difference(true, before, after),
-        npv=predictive_value_difference(~true, ~before, ~after),
-        accuracy=proportion_difference(before == true, after == true),
+        sensitivity=_shares(before[true], after[true]),
+        specificity=_shares(~before[~true], ~after[~true]),
+        ppv=_values(true, before, after),
+        npv=_values(~true, ~before, ~after),
+        accuracy=_shares(before == true, after == true),
         brier=by_score.brier,
         nri=NetReclassification(
             nri_calls, by_score.nri, refitted[0], refitted[1], by_score.nri_categories
@@ -173,6 +173,17 @@ def compare(
         else None,
         notes=notes,
     )
+
+
+def _shares(before: Bools, after: Bools) -> ProportionDifference:
+    result = proportion_difference(before, after)
+    # Where there is no call at all the area of calls says so, once.
+    return replace(result, notes=()) if before.size == 0 else result
+
+
+def _values(right: Bools, before: Bools, after: Bools) -> PredictiveValueDifference:
+    result = predictive_value_difference(right, before, after)
+    return replace(result, notes=()) if right.size == 0 else result
 
 
 def _area_of_calls(true: Bools, before: Bools, after: Bools) -> AucDifference:
@@ -207,10 +218,15 @@ def _refitted(
         return None, None, None
     half = (0.5,)
     cut = tuple(categories(risks, half).astype(np.float64) for risks in (zero, one))
+    found = dict.fromkeys(note for fit in fits for note in fit.notes)
+
+    def noted(result: Improvement) -> Improvement:
+        return replace(guarded(result), notes=(*guarded(result).notes, *found))
+
     return (
-        guarded(net_reclassification(true, *cut, source=f"{REFITTED}, cut at 0.5")),
-        guarded(net_reclassification(true, zero, one, source=f"{REFITTED}, category-free")),
-        guarded(integrated_discrimination(true, zero, one, source=REFITTED)),
+        noted(net_reclassification(true, *cut, source=f"{REFITTED}, cut at 0.5")),
+        noted(net_reclassification(true, zero, one, source=f"{REFITTED}, category-free")),
+        noted(integrated_discrimination(true, zero, one, source=REFITTED)),
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 from app.statistics.notes import Note, Warning  # noqa: A004 - the word of the results
 
+_PLACES_SHOWN = 4
+
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 
@@ -51,12 +53,20 @@ def merged(warnings: list[Warning]) -> tuple[Warning, ...]:
     for warning in warnings:
         places.setdefault((warning.code, warning.text), []).append(warning.where)
     return tuple(
-        Warning(code, "; ".join(dict.fromkeys(where)), text)
+        Warning(code, _listed(list(dict.fromkeys(where))), text)
         for (code, text), where in places.items()
     )
 
 
+def _listed(places: list[str]) -> str:
+    shown = places if len(places) <= _PLACES_SHOWN else places[: _PLACES_SHOWN - 1]
+    more = len(places) - len(shown)
+    return "; ".join(shown) + (f"; and at {more} more places" if more else "")
+
+
 def _place(where: str, name: str) -> str:
+    if name == "modalities":
+        return where
     return f"{where}, {name}" if where else name
 
 

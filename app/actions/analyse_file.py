@@ -1,0 +1,81 @@
+"""Analyse a file of readings: the same numbers as the results page, from the file alone."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.domain.readings_file import ReadingsFile, ReadingsFileError, parse_readings
+from app.statistics.study import StudyAnalysis, analyse
+from app.statistics.table import ReadingTable, table_from_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisOptions:
+    """What the caller of an analysis chooses; None where the file or the scale decides."""
+
+    positive: str | None = None
+    baseline: str = "unaided"
+    comparison: str = "aided"
+    threshold: float | None = None
+    cutoffs: tuple[float, ...] = ()
+    bootstrap: int = 2000
+    seed: int = 1
+    score_class: str | None = None
+
+
+def analyse_file(path: Path, options: AnalysisOptions | None = None) -> StudyAnalysis:
+    """Analyse the file at `path`.
+
+    Raises ReadingsFileError with all problems of the file, PrepareError for a modality or class
+    that the file does not know, OSError where it cannot be read.
+    """
+    chosen = options or AnalysisOptions()
+    content = path.read_bytes()
+    file = read_file(content, path.name, chosen)
+    return analyse(
+        table_of(file, chosen),
+        positive=file.positive,
+        baseline=chosen.baseline,
+        comparison=chosen.comparison,
+        threshold=chosen.threshold,
+        cutoffs=chosen.cutoffs,
+        bootstrap=chosen.bootstrap,
+        seed=chosen.seed,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def read_file(content: bytes, name: str, options: AnalysisOptions) -> ReadingsFile:
+    """Parse the bytes; ReadingsFileError when there is any problem."""
+    file = parse_readings(content, file=name, positive=options.positive)
+    if file.problems:
+        raise ReadingsFileError(file.problems)
+    return file
+
+
+def table_of(file: ReadingsFile, options: AnalysisOptions) -> ReadingTable:
+    """Make the table of a parsed file."""
+    return table_from_rows(
+        file.readings,
+        score_class=options.score_class or file.score_class,
+        simulated=file.simulated,
+    )
+
+
+def write_analysis(
+    path: Path,
+    options: AnalysisOptions | None = None,
+    *,
+    json_path: Path | None = None,
+) -> StudyAnalysis:
+    """Analyse the file and write what is asked for; the results also come back."""
+    results = analyse_file(path, options)
+    if json_path is not None:
+        json_path.write_text(as_text(results), encoding="utf-8")
+    return results
+
+
+def as_text(results: StudyAnalysis) -> str:
+    """Return the JSON text of the results; the same results give the same bytes."""
+    return json.dumps(results.json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,83 @@
+"""A file of readings, read into rows, with every problem listed by file, row and column.
+
+Three forms are understood: long CSV (one row per reader, case and modality; this project's own
+export is one), wide CSV (a row per reader and case, columns per modality) and iMRMC files.
+"""
+
+from dataclasses import dataclass
+
+from app.domain.readings_check import RowChecker
+from app.domain.readings_classes import find_classes
+from app.domain.readings_csv import csv_rows
+from app.domain.readings_imrmc import imrmc_rows, is_imrmc
+from app.domain.readings_rows import Problem, Problems, Reading
+
+__all__ = ["Problem", "Reading", "ReadingsFile", "ReadingsFileError", "parse_readings"]
+
+MALIGNANT = "BCC"
+"""Where a file knows this class, its scores are scores of malignancy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsFile:
+    """The readings of a file, or its problems: with a problem there is no reading.
+
+    `positive` is the positive class, `score_class` the class for which a high score speaks
+    (None: the positive one), `simulated` names the simulated readers.
+    """
+
+    form: str
+    readings: tuple[Reading, ...]
+    positive: str
+    score_class: str | None
+    simulated: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
+class ReadingsFileError(ValueError):
+    """The file cannot be analysed; `problems` lists why."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def parse_readings(content: bytes, *, file: str, positive: str | None = None) -> ReadingsFile:
+    """Read a file's bytes; `file` names it in the problems.
+
+    Without `positive` the positive class is BCC where the file knows it, and 1 where all classes
+    are coded 0 and 1; any other file has to name it.
+    """
+    problems = Problems(file)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        problems.add("This is not UTF-8 text; save the file as UTF-8.", line)
+        return _refused("unknown", problems)
+    if is_imrmc(text):
+        form, own, rows = "iMRMC", False, imrmc_rows(text, problems)
+    else:
+        form, own, rows = csv_rows(text, problems)
+    if not rows and not problems.found:
+        problems.add("The file holds no reading.")
+    classes = find_classes(rows, positive, problems)
+    if classes is None or not rows:
+        return _refused(form, problems)
+    checker = RowChecker(classes, own, problems)
+    checker.check(rows)
+    if problems.found:
+        return _refused(form, problems)
+    named = {classes.positive.casefold(), classes.negative.casefold()}
+    return ReadingsFile(
+        form=form,
+        readings=tuple(checker.readings),
+        positive=classes.positive,
+        score_class=MALIGNANT if MALIGNANT.casefold() in named else None,
+        simulated=frozenset(checker.simulated),
+        problems=(),
+    )
+
+
+def _refused(form: str, problems: Problems) -> ReadingsFile:
+    return ReadingsFile(form, (), "", None, frozenset(), tuple(problems.found))

@@ -1,0 +1,73 @@
+"""What a file of readings consists of: raw rows, readings, and problems with their place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+_MISSING = frozenset({"", "na", "n/a"})
+
+
+class Reading(NamedTuple):
+    """One reading; None where the file says nothing. Truth and calls are class names."""
+
+    reader: str
+    case: str
+    truth: str
+    modality: str
+    call: str | None
+    score: float | None
+    ai_probability: float | None
+    ai_call: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and where; rows are lines of the file, the header being row 1."""
+
+    file: str
+    row: int | None
+    column: str | None
+    sentence: str
+
+    def __str__(self) -> str:
+        places = [self.file]
+        if self.row is not None:
+            places.append(f"row {self.row}")
+        if self.column is not None:
+            places.append(f"column {self.column}")
+        return f"{', '.join(places)}: {self.sentence}"
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects problems while a file is read."""
+
+    file: str
+    found: list[Problem] = field(default_factory=list[Problem])
+
+    def add(self, sentence: str, row: int | None = None, column: str | None = None) -> None:
+        """Note one problem."""
+        self.found.append(Problem(self.file, row, column, sentence))
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """Texts by our column names; `headers` gives the file's own name of a column."""
+
+    line: int
+    texts: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+def missing(text: str) -> bool:
+    """Whether a cell says nothing; empty and R's NA do."""
+    return text.casefold() in _MISSING
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell reads as a number, NaN and infinity included."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,209 @@
+"""analyse(): from rows to the result, on the paper's tables and on degenerate studies."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+from cast import analysed, random_rows, rows_of_calls
+
+from app.statistics.prepare import PrepareError
+from app.statistics.study import StudyAnalysis
+from app.statistics.table import Row, TableError, table_from_rows
+
+# The integer tables that fit the paper's Table (positive class SK): TP, FN, TN, FP.
+READER_1 = ((517, 91, 65, 34), (563, 45, 71, 28))
+READER_2 = ((556, 52, 65, 34), (575, 33, 68, 31))
+
+
+def paper() -> StudyAnalysis:
+    rows = [*rows_of_calls("1", *READER_1), *rows_of_calls("2", *READER_2)]
+    return analysed(rows, positive="SK")
+
+
+def codes(study: StudyAnalysis) -> set[str]:
+    return {warning.code for warning in study.warnings}
+
+
+def test_the_papers_four_kinds_of_nri_of_dermatologist_1() -> None:
+    comparison = paper().readers[0].comparison
+    assert comparison is not None
+    nri = comparison.nri
+    values = [kind.value for kind in (nri.calls, nri.refitted, nri.refitted_category_free) if kind]
+    assert [round(value, 3) for value in values if value is not None] == [0.136, 0.643, 1.286]
+
+
+def test_the_papers_refitted_nri_and_idi_of_both_dermatologists() -> None:
+    found = []
+    for reader in paper().readers:
+        comparison = reader.comparison
+        assert comparison is not None
+        assert comparison.nri.refitted is not None
+        assert comparison.idi.refitted is not None
+        found.append((comparison.nri.refitted.value, comparison.idi.refitted.value))
+    assert [tuple(round(value, 2) for value in pair if value) for pair in found] == [
+        (0.64, 0.18),
+        (0.06, 0.11),
+    ]
+
+
+def test_the_papers_areas_are_those_of_binary_calls() -> None:
+    for reader, published in zip(paper().readers, ((0.75, 0.82), (0.79, 0.82)), strict=True):
+        metrics = list(reader.modalities.values())
+        for metric, area in zip(metrics, published, strict=True):
+            assert metric.auc_calls.value is not None
+            assert metric.auc_calls.value == pytest.approx(area, abs=0.0051)
+            assert metric.sensitivity.value is not None
+            assert metric.specificity.value is not None
+            half = (metric.sensitivity.value + metric.specificity.value) / 2
+            assert metric.auc_calls.value == pytest.approx(half, abs=1e-15)
+            assert metric.auc.value is None
+
+
+def test_on_calls_nri_and_idi_are_the_change_of_sensitivity_and_specificity() -> None:
+    for reader in analysed(random_rows()).readers:
+        comparison = reader.comparison
+        assert comparison is not None
+        gain = comparison.sensitivity.difference, comparison.specificity.difference
+        assert None not in gain
+        total = sum(part for part in gain if part is not None)
+        assert comparison.nri.calls is not None
+        assert comparison.idi.calls is not None
+        assert comparison.nri.calls.value == pytest.approx(total, abs=1e-12)
+        assert comparison.idi.calls.value == pytest.approx(total, abs=1e-12)
+
+
+def test_the_order_of_rows_changes_no_number() -> None:
+    rows = random_rows()
+    once = json.dumps(analysed(rows).json())
+    random.Random(3).shuffle(rows)  # noqa: S311
+    assert json.dumps(analysed(rows).json()) == once
+
+
+def test_renaming_readers_changes_no_number_of_theirs() -> None:
+    rows = random_rows()
+    renamed: list[Row] = [(f"Dr {row[0]}", *row[1:]) for row in rows]
+    before, after = analysed(rows), analysed(renamed)
+    for one, other in zip(before.readers, after.readers, strict=True):
+        assert replace(other, reader=one.reader) == one
+
+
+def test_missing_pairs_are_left_out_and_counted() -> None:
+    rows = [row for row in random_rows() if not (row[3] == "aided" and row[1] in {"c0", "c1"})]
+    study = analysed(rows)
+    assert study.data.missing == 6
+    comparison = study.readers[0].comparison
+    assert comparison is not None
+    assert (comparison.n, comparison.missing) == (68, 2)
+    assert study.readers[0].modalities["unaided"].n == 70
+    assert "missing_pairs" in codes(study)
+
+
+def test_identical_arms_have_no_difference_and_p_one() -> None:
+    rows = [row for row in random_rows() if row[3] == "unaided"]
+    rows += [(*row[:3], "aided", *row[4:]) for row in rows]
+    comparison = analysed(rows).readers[0].comparison
+    assert comparison is not None
+    assert (comparison.auc.z, comparison.auc.p) == (0, 1)
+    assert comparison.sensitivity.p == 1
+    assert comparison.ppv.p == 1
+    assert comparison.nri.calls is not None
+    assert (comparison.nri.calls.value, comparison.nri.calls.z) == (0, None)
+
+
+def test_one_event_gives_areas_without_standard_error_and_says_so() -> None:
+    study = analysed(random_rows(positives=1))
+    unaided = study.readers[0].modalities["unaided"]
+    assert unaided.auc.value is not None
+    assert (unaided.auc.se, unaided.auc.low) == (None, None)
+    assert {"too_few_cases", "few_events"} <= codes(study)
+
+
+def test_perfect_separation_warns_and_offers_another_interval() -> None:
+    rows: list[Row] = [
+        ("R", f"c{n}", "BCC" if n < 20 else "SK", arm, None, 0.9 if n < 20 else 0.1, None, None)
+        for n in range(40)
+        for arm in ("unaided", "aided")
+    ]
+    study = analysed(rows)
+    area = study.readers[0].modalities["unaided"].auc
+    assert (area.value, area.low, area.high) == (1, 1, 1)
+    assert area.alternative is not None
+    assert 0.8 < area.alternative.low < 1
+    assert {"perfect_separation", "separation"} <= codes(study)
+
+
+def test_a_constant_reader_has_an_area_of_one_half() -> None:
+    rows: list[Row] = [(*row[:4], "SK", 0.2, None, None) for row in random_rows()]
+    study = analysed(rows)
+    unaided = study.readers[0].modalities["unaided"]
+    assert unaided.auc.value == 0.5
+    assert unaided.ppv.value is None
+    assert "zero_variance" in codes(study)
+
+
+def test_only_one_class_leaves_areas_undefined_with_a_sentence() -> None:
+    study = analysed([row for row in random_rows() if row[2] == "BCC"])
+    assert study.readers[0].modalities["aided"].auc.value is None
+    assert study.readers[0].modalities["aided"].specificity.value is None
+    assert "too_few_cases" in codes(study)
+
+
+def test_below_twenty_events_nri_and_idi_carry_no_p() -> None:
+    comparison = analysed(random_rows(positives=19)).readers[0].comparison
+    assert comparison is not None
+    assert comparison.nri.category_free is not None
+    assert comparison.nri.category_free.value is not None
+    assert (comparison.nri.category_free.z, comparison.nri.category_free.p) == (None, None)
+
+
+def test_the_model_is_judged_on_the_same_cases() -> None:
+    study = analysed(random_rows())
+    assert study.model is not None
+    assert study.model.n == 70
+    assert study.model.auc.value is not None
+    assert analysed([(*row[:6], None, None) for row in random_rows()]).model is None
+
+
+def test_reliance_counts_add_up() -> None:
+    comparison = analysed(random_rows()).readers[0].comparison
+    assert comparison is not None
+    assert comparison.reliance is not None
+    whole, by_class = comparison.reliance.all, comparison.reliance
+    assert whole.n == by_class.positives.n + by_class.negatives.n
+    assert whole.rescued - whole.talked_out == comparison.accuracy.gained - comparison.accuracy.lost
+    assert whole.ai_right.n + whole.ai_wrong.n == whole.n
+
+
+def test_swapping_the_positive_class_swaps_sensitivity_and_specificity_and_keeps_areas() -> None:
+    table = table_from_rows(random_rows(), score_class="BCC")
+    from app.statistics.study import analyse
+
+    one = analyse(table, positive="BCC", bootstrap=0).readers[1]
+    other = analyse(table, positive="SK", bootstrap=0).readers[1]
+    for name, metrics in one.modalities.items():
+        swapped = other.modalities[name]
+        assert metrics.sensitivity == swapped.specificity
+        assert metrics.ppv == swapped.npv
+        assert metrics.auc.value == pytest.approx(swapped.auc.value, abs=1e-15)
+        assert metrics.auc.se == pytest.approx(swapped.auc.se, abs=1e-15)
+
+
+def test_an_unknown_class_or_modality_is_refused_with_a_sentence() -> None:
+    with pytest.raises(PrepareError, match="positive class is to be NV"):
+        analysed(random_rows(), positive="NV")
+    with pytest.raises(PrepareError, match="unaided and later are to be compared"):
+        analysed(random_rows(), comparison="later")
+
+
+def test_contradicting_rows_are_refused() -> None:
+    rows = random_rows()
+    with pytest.raises(TableError, match="two unaided readings"):
+        table_from_rows([*rows, rows[0]])
+    with pytest.raises(TableError, match="two different reference diagnoses"):
+        table_from_rows([*rows, ("X", "c0", "SK", "unaided", "SK", 0.1, None, None)])
+
+
+def test_no_json_number_is_infinite_or_undefined() -> None:
+    for rows in (random_rows(), random_rows(positives=1), random_rows(1, 2, 2)):
+        json.dumps(analysed(rows).json(), allow_nan=False)
