@@ -23,7 +23,7 @@ MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 MAX_EDGE = 2048  # pixels; the longest edge that is kept
 MIN_EDGE = 64  # pixels; below this there is nothing to read
-MEMORY = 2 * 1024**3  # bytes of address space for one child; 40 megapixels need about a third
+MEMORY = 2 * 1024**3  # bytes of address space for one child; 40 megapixels took 0.8 GiB
 SECONDS = 20  # of processor time, and twice that on the clock, for one picture
 
 READY = b"ready\n"

@@ -23,6 +23,7 @@ from app.image_decoding import MAX_BYTES, MAX_EDGE, READY, REPLY, REQUEST, Clean
 __all__ = ["CleanImage", "ImageCleaner", "clean_image"]
 
 _PROJECT = Path(image_decoding.__file__).parents[1]
+_PASSED_ON = ("PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 # Four bytes a pixel is far beyond what a JPEG of this quality takes.
 _MAX_REPLY = 4 * MAX_EDGE * MAX_EDGE
 
@@ -114,7 +115,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=_PROJECT,
-            env={"LC_ALL": "C.UTF-8"},  # no secret of ours goes along
+            env=_bare_environment(),
         )
         if _pipe(self._process.stdout).read(len(READY)) != READY:
             self.stop()
@@ -134,6 +135,12 @@ class _Child:
         for pipe in (process.stdin, process.stdout):
             with suppress(BrokenPipeError):  # what was not yet sent has no reader any more
                 _pipe(pipe).close()
+
+
+def _bare_environment() -> dict[str, str]:
+    """Give what Python needs to start, and no secret of ours."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {"LC_ALL": "C.UTF-8", **kept}
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
