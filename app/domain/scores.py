@@ -1,6 +1,5 @@
 """From a call and a confidence to the malignancy score that the analysis uses."""
 
-from collections.abc import Sequence
 from typing import Literal, get_args
 
 Diagnosis = Literal["BCC", "SK"]
@@ -17,13 +16,3 @@ def malignancy_score(call: Diagnosis, confidence: int) -> float:
     """
     half = confidence / 200
     return 0.5 + half if call == "BCC" else 0.5 - half
-
-
-def case_probability(probabilities: Sequence[float]) -> float:
-    """Combine the probabilities of a case's images: their mean."""
-    return sum(probabilities) / len(probabilities)
-
-
-def model_call(probability: float, threshold: float) -> Diagnosis:
-    """Return the model's call: BCC at or above the threshold."""
-    return "BCC" if probability >= threshold else "SK"

@@ -1,0 +1,199 @@
+"""Import cases: check everything first, then store all of it or nothing."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from app.db import cases, studies
+from app.db.session import Database, Role
+from app.domain.access import Account
+from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
+from app.domain.errors import Conflict, InvalidInput, Problem
+from app.image_decoding import CleanImage
+from app.image_source import ImageSource
+from app.imaging import ImageCleaner
+from app.storage import Storage
+
+Progress = Callable[[int, int], None]  # images done, images in all
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What a file would bring, and everything that must be mended first."""
+
+    file: CaseFile
+    problems: tuple[Problem, ...]
+
+    @property
+    def summary(self) -> str:
+        """Say what the file holds, in one sentence."""
+        found = self.file.cases
+        positive = sum(case.diagnosis == "BCC" for case in found)
+        return (
+            f"{len(found)} cases with {self.file.image_count} images ({self.file.format} columns): "
+            f"{positive} BCC, {len(found) - positive} SK."
+        )
+
+
+def check_cases(
+    database: Database,
+    *,
+    study: studies.Study,
+    csv: bytes,
+    name: str,
+    source: ImageSource,
+    progress: Progress,
+    by: Account,
+) -> ImportReport:
+    """Dry run: decode everything, store nothing, list every problem."""
+    checked = _begin(database, study=study, csv=csv, name=name, by=by)
+    for _row, _picture in checked.pictures(source, progress):
+        pass
+    return checked.report
+
+
+def import_cases(
+    database: Database,
+    *,
+    study: studies.Study,
+    csv: bytes,
+    name: str,
+    source: ImageSource,
+    storage: Storage,
+    progress: Progress,
+    by: Account,
+) -> ImportReport:
+    """Import a case file into a draft; on any problem nothing is stored and InvalidInput says all.
+
+    Decoding takes its time outside any transaction. The image files are written before the rows;
+    where the rows cannot be written, the files go again.
+    """
+    checked = _begin(database, study=study, csv=csv, name=name, by=by)
+    stored: dict[tuple[str, str], cases.NewImage] = {}
+    try:
+        for row, picture in checked.pictures(source, progress):
+            key = storage.put(picture.data, suffix=".jpg")
+            stored[row.case.case_id, row.image.file] = _new_image(row, picture, key)
+        report = checked.report
+        _refuse_problems(report)
+        with database.begin(Role.COORDINATOR, actor=by.id) as connection:
+            for case in report.file.cases:
+                new = _new_case(case, [stored[case.case_id, image.file] for image in case.images])
+                cases.insert_case(connection, new, study=study.id, by=by.id)
+    except BaseException:
+        for image in stored.values():
+            storage.delete(image.storage_key)
+        raise
+    return report
+
+
+@dataclass(frozen=True)
+class _Row:
+    case: CaseRow
+    image: ImageRow
+
+
+class _Check:
+    """One file on its way in: what it says, and every problem found so far."""
+
+    def __init__(self, file: CaseFile, codes: set[str], pictures: dict[str, str]) -> None:
+        self.file = file
+        self.problems = list(file.problems)
+        self._seen = pictures
+        for case in file.cases:
+            if case.case_id in codes:
+                self._problem(case.images[0], f'case "{case.case_id}" is already in the study.')
+
+    @property
+    def report(self) -> ImportReport:
+        """Return the file with its problems, in the order of the rows."""
+        ordered = sorted(self.problems, key=lambda problem: problem.row or 0)
+        return ImportReport(self.file, tuple(ordered))
+
+    def pictures(
+        self, source: ImageSource, progress: Progress
+    ) -> Iterator[tuple[_Row, CleanImage]]:
+        """Give each image decoded and cleaned; those that cannot be become problems."""
+        rows = [_Row(case, image) for case in self.file.cases for image in case.images]
+        by_key = {str(number): row for number, row in enumerate(rows)}
+        with ImageCleaner() as cleaner:
+            results = cleaner.clean_many(self._read(source, by_key))
+            for done, (key, result) in enumerate(results, start=1):
+                row = by_key[key]
+                progress(done, len(rows))
+                if isinstance(result, Problem):
+                    self._problem(row.image, result.sentence)
+                elif not self._is_repeated(row, result):
+                    yield row, result
+
+    def _read(self, source: ImageSource, rows: dict[str, _Row]) -> Iterator[tuple[str, bytes]]:
+        for key, row in rows.items():
+            try:
+                data = source.read(row.image.file)
+            except InvalidInput as refusal:
+                sentence = refusal.problems[0].sentence if refusal.problems else str(refusal)
+                self._problem(row.image, sentence)
+                continue
+            yield key, data
+
+    def _is_repeated(self, row: _Row, picture: CleanImage) -> bool:
+        """Note a picture met before: a reader would see a case again, or a case count twice."""
+        digest = hashlib.sha256(picture.data).hexdigest()
+        earlier = self._seen.get(digest)
+        if earlier is None:
+            self._seen[digest] = row.case.case_id
+            return False
+        self._problem(
+            row.image, f'is the same picture as one of case "{earlier}"; leave one of them out.'
+        )
+        return True
+
+    def _problem(self, image: ImageRow, sentence: str) -> None:
+        self.problems.append(Problem(self.file.name, image.row, "image", sentence))
+
+
+def _refuse_problems(report: ImportReport) -> None:
+    if report.problems:
+        raise InvalidInput(
+            f"Nothing was imported: {report.file.name} has {len(report.problems)} things to mend.",
+            report.problems,
+        )
+
+
+def _begin(
+    database: Database, *, study: studies.Study, csv: bytes, name: str, by: Account
+) -> _Check:
+    if study.state != "draft":
+        raise Conflict(
+            f'The study "{study.code}" is {study.state}: cases are imported into a draft.'
+        )
+    with database.begin(Role.COORDINATOR, actor=by.id) as connection:
+        codes = cases.known_codes(connection, study.id)
+        pictures = cases.known_pictures(connection, study.id)
+    return _Check(parse_case_file(csv, name=name), codes, pictures)
+
+
+def _new_image(row: _Row, picture: CleanImage, key: str) -> cases.NewImage:
+    return cases.NewImage(
+        modality=row.image.modality,
+        storage_key=key,
+        sha256=hashlib.sha256(picture.data).hexdigest(),
+        width=picture.width,
+        height=picture.height,
+        synthetic=row.case.synthetic,
+    )
+
+
+def _new_case(case: CaseRow, images: list[cases.NewImage]) -> cases.NewCase:
+    return cases.NewCase(
+        code=case.case_id,
+        patient_code=case.patient_id or None,
+        lesion_code=case.lesion_id or None,
+        age=case.age,
+        sex=case.sex or None,
+        anatomical_site=case.anatomical_site or None,
+        fitzpatrick=None if case.fitzpatrick is None else str(case.fitzpatrick),
+        diagnosis=case.diagnosis,
+        diagnosis_source=case.diagnosis_source or "not stated",
+        images=images,
+    )

@@ -1,0 +1,32 @@
+"""Ask the workers for a study's predictions; they are made in app/worker.py."""
+
+from uuid import UUID
+
+from app.db import cases, jobs, studies
+from app.db.session import Connection
+from app.domain.errors import Conflict
+
+BATCH = 16  # images a job: what one forward pass takes, and what a lost worker loses
+
+
+def request_scoring(connection: Connection, *, study: studies.Study, model_version: UUID) -> int:
+    """Choose a draft's model version and queue every image it has not scored; returns how many.
+
+    The jobs are written in the caller's transaction. Asking twice is harmless: an image has
+    exactly one prediction of a model version.
+    """
+    if study.state != "draft":
+        raise Conflict(
+            f'The study "{study.code}" is {study.state}: its model and predictions are frozen.'
+        )
+    if study.model_version_id != model_version:
+        studies.choose_model(connection, study.id, model_version)
+    waiting = cases.unscored_images(connection, study=study.id, model_version=model_version)
+    for start in range(0, len(waiting), BATCH):
+        jobs.defer_scoring(
+            connection,
+            study=study.id,
+            model_version=model_version,
+            images=waiting[start : start + BATCH],
+        )
+    return len(waiting)

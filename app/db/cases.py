@@ -1,0 +1,136 @@
+"""Cases, images and reference standard as they are imported; images as the worker needs them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.db.session import Connection, fetch_all, fetch_value
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """A cleaned image, stored under its random key."""
+
+    modality: str
+    storage_key: str
+    sha256: str
+    width: int
+    height: int
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class NewCase:
+    """A case to insert with its images and reference diagnosis; None where not known."""
+
+    code: str
+    patient_code: str | None
+    lesion_code: str | None
+    age: int | None
+    sex: str | None
+    anatomical_site: str | None
+    fitzpatrick: str | None
+    diagnosis: str
+    diagnosis_source: str
+    images: list[NewImage]
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """Where an image lies."""
+
+    id: UUID
+    study_id: UUID
+    case_id: UUID
+    storage_key: str
+
+
+def known_codes(connection: Connection, study: UUID) -> set[str]:
+    """Return the case codes a study has."""
+    found = connection.execute("SELECT code FROM study_case WHERE study_id = %s", [study])
+    return {row[0] for row in found}
+
+
+def known_pictures(connection: Connection, study: UUID) -> dict[str, str]:
+    """Return SHA-256 of the stored image -> case code, for the study's images."""
+    found = connection.execute(
+        """SELECT i.sha256, c.code FROM image i JOIN study_case c ON c.id = i.case_id
+           WHERE i.study_id = %s""",
+        [study],
+    )
+    return {row[0]: row[1] for row in found}
+
+
+def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID) -> None:
+    """Store a case, its images and its reference diagnosis."""
+    case_id: UUID = fetch_value(
+        connection,
+        """INSERT INTO study_case (study_id, code, patient_code, lesion_code, age, sex,
+               anatomical_site, fitzpatrick)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id""",
+        [
+            study,
+            case.code,
+            case.patient_code,
+            case.lesion_code,
+            case.age,
+            case.sex,
+            case.anatomical_site,
+            case.fitzpatrick,
+        ],
+    )
+    connection.execute(
+        """INSERT INTO reference_diagnosis (case_id, study_id, diagnosis, source, recorded_by)
+           VALUES (%s, %s, %s, %s, %s)""",
+        [case_id, study, case.diagnosis, case.diagnosis_source, by],
+    )
+    for position, image in enumerate(case.images, start=1):
+        connection.execute(
+            """INSERT INTO image (study_id, case_id, position, modality, storage_key, sha256,
+                   width, height, synthetic)
+               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            [
+                study,
+                case_id,
+                position,
+                image.modality,
+                image.storage_key,
+                image.sha256,
+                image.width,
+                image.height,
+                image.synthetic,
+            ],
+        )
+
+
+def image_key(connection: Connection, *, case: UUID, position: int) -> str | None:
+    """Return the storage key of a case's image, where the connection's role may see it."""
+    return fetch_value(
+        connection,
+        "SELECT storage_key FROM image WHERE case_id = %s AND position = %s",
+        [case, position],
+    )
+
+
+def unscored_images(connection: Connection, *, study: UUID, model_version: UUID) -> list[UUID]:
+    """Return the images of a study that have no prediction of this model version."""
+    found = connection.execute(
+        """SELECT i.id FROM image i WHERE i.study_id = %s AND NOT EXISTS
+               (SELECT FROM prediction p WHERE p.image_id = i.id AND p.model_version_id = %s)
+           ORDER BY i.case_id, i.position""",
+        [study, model_version],
+    )
+    return [row[0] for row in found]
+
+
+def images_to_score(
+    connection: Connection, *, images: list[UUID], model_version: UUID
+) -> list[StoredImage]:
+    """Return those of the images that still have no prediction of this model version."""
+    return fetch_all(
+        connection,
+        StoredImage,
+        """SELECT i.id, i.study_id, i.case_id, i.storage_key FROM image i
+           WHERE i.id = ANY(%s) AND NOT EXISTS
+               (SELECT FROM prediction p WHERE p.image_id = i.id AND p.model_version_id = %s)""",
+        [images, model_version],
+    )

@@ -1,0 +1,263 @@
+"""A real Postgres built by the migrations, a fresh database a test, and the cast.
+
+The cast: Cora coordinates the study "bcc-sk"; Rita and Rolf read in it; Olga coordinates nothing.
+"""
+
+import csv
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import psycopg
+import pytest
+from PIL import Image
+
+from app.actions.design_study import create_study, find_study, open_study
+from app.actions.draw_orders import enrol_reader
+from app.actions.import_cases import import_cases
+from app.actions.manage_accounts import add_account
+from app.db.embedded import embedded_postgres
+from app.db.migrate import migrate
+from app.db.predictions import insert_case_predictions, insert_prediction, register_model
+from app.db.session import Database, Role
+from app.db.studies import Study
+from app.domain.access import Account, AccountRole
+from app.image_source import open_image_source
+from app.storage import Storage
+
+PASSWORD = "a password for the tests"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Give the administrator's URL of a server whose database "reread" has the newest schema.
+
+    Its folder is not pytest's own, which a second run of pytest closes to other users, and as
+    root the server runs as another user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="reread-tests-"))
+    folder.chmod(0o755)
+    try:
+        with embedded_postgres(folder / "data") as url:
+            with psycopg.connect(url, autocommit=True) as connection:
+                # Nothing here survives the run, so nothing need reach the disk.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
+            migrate(url, secret=None)
+            yield url
+    finally:
+        shutil.rmtree(folder)
+
+
+def on_database(url: str, name: str) -> str:
+    return psycopg.conninfo.make_conninfo(url, dbname=name)
+
+
+@contextmanager
+def copy_of(postgres: str, template: str) -> Iterator[str]:
+    """The administrator's URL of a fresh copy of a database, dropped afterwards."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(on_database(postgres, "postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    yield on_database(postgres, name)
+    with psycopg.connect(on_database(postgres, "postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def administrator_url(postgres: str) -> Iterator[str]:
+    """An empty study database of the newest schema."""
+    with copy_of(postgres, "reread") as url:
+        yield url
+
+
+@pytest.fixture
+def database(administrator_url: str) -> Iterator[Database]:
+    database = Database(administrator_url, secret=None)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
+    """One folder of files for all tests: keys are random, nothing is overwritten."""
+    return Storage(tmp_path_factory.mktemp("files"))
+
+
+def make_account(database: Database, email: str, role: AccountRole) -> Account:
+    with database.begin(Role.ACCOUNT, actor=None) as connection:
+        return add_account(
+            connection,
+            email=email,
+            name=email.split("@", maxsplit=1)[0].title(),
+            role=role,
+            password=PASSWORD,
+        )
+
+
+def picture(number: int, size: tuple[int, int] = (96, 72)) -> bytes:
+    """A small generated picture, different for every number."""
+    noise = np.random.default_rng(number).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def case_files(count: int) -> tuple[bytes, bytes]:
+    """A case file and its ZIP of images: cases c000, c001, ...; every third one is SK."""
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["case_id", "image", "diagnosis", "diagnosis_confirm", "synthetic"])
+    pack = io.BytesIO()
+    with zipfile.ZipFile(pack, "w") as archive:
+        for number in range(count):
+            diagnosis = "SK" if number % 3 == 0 else "BCC"
+            writer.writerow([f"c{number:03}", f"p{number}.jpg", diagnosis, "generated", "yes"])
+            archive.writestr(f"p{number}.jpg", picture(number))
+    return table.getvalue().encode(), pack.getvalue()
+
+
+def score_by_hand(
+    database: Database, storage: Storage, study: Study, *, probability: float = 0.75
+) -> None:
+    """Predictions without a model, for tests of everything behind them."""
+    with database.begin(Role.WORKER, actor=None) as connection:
+        version = register_model(
+            connection,
+            name="made up for a test",
+            backbone="none",
+            weights_sha256="0" * 64,
+            preprocessing="none",
+            threshold=0.5,
+            map_scale=1.0,
+            map_grid=(14, 14),
+            demonstration=True,
+            card="No model.",
+        )
+        images = connection.execute(
+            "SELECT id, case_id FROM image WHERE study_id = %s ORDER BY case_id", [study.id]
+        ).fetchall()
+        for number, (image, _case) in enumerate(images):
+            insert_prediction(
+                connection,
+                study=study.id,
+                image=image,
+                model_version=version,
+                probability=probability if number % 2 else 1 - probability,
+                overlay_key=storage.put(b"overlay", suffix=".png"),
+                overlay_sha256="0" * 64,
+                device="none",
+            )
+        insert_case_predictions(
+            connection, cases=[case for _image, case in images], model_version=version
+        )
+    with psycopg.connect(database.url, options="-c search_path=reread") as owner:
+        owner.execute("UPDATE study SET model_version_id = %s WHERE id = %s", [version, study.id])
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The people of the tests and their study."""
+
+    database: Database
+    storage: Storage
+    cora: Account
+    olga: Account
+    rita: Account
+    rolf: Account
+    study: Study
+
+    def begin(self, role: Role, account: Account | None):
+        return self.database.begin(role, actor=account.id if account else None)
+
+    def reload(self) -> Study:
+        with self.begin(Role.COORDINATOR, self.cora) as connection:
+            return find_study(connection, code=self.study.code)
+
+
+def make_cast(database: Database, storage: Storage, *, cases: int) -> Cast:
+    cora = make_account(database, "cora@example.org", AccountRole.COORDINATOR)
+    olga = make_account(database, "olga@example.org", AccountRole.COORDINATOR)
+    rita = make_account(database, "rita@example.org", AccountRole.READER)
+    rolf = make_account(database, "rolf@example.org", AccountRole.READER)
+    with database.begin(Role.COORDINATOR, actor=cora.id) as connection:
+        create_study(connection, code="bcc-sk", title="BCC or SK", seed=1, by=cora)
+        study = find_study(connection, code="bcc-sk")
+    table, pack = case_files(cases)
+    with open_image_source(io.BytesIO(pack), name="images.zip") as source:
+        import_cases(
+            database,
+            study=study,
+            csv=table,
+            name="cases.csv",
+            source=source,
+            storage=storage,
+            progress=lambda _done, _total: None,
+            by=cora,
+        )
+    with database.begin(Role.COORDINATOR, actor=cora.id) as connection:
+        for reader in (rita, rolf):
+            enrol_reader(connection, study=study.id, reader=reader.id)
+        study = find_study(connection, code="bcc-sk")
+    return Cast(database, storage, cora, olga, rita, rolf, study)
+
+
+@pytest.fixture(scope="session")
+def draft_template(postgres: str, storage: Storage) -> Cast:
+    """The database "draft_cast", copied by tests: six cases, no predictions, two readers."""
+    with psycopg.connect(on_database(postgres, "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE draft_cast TEMPLATE reread STRATEGY FILE_COPY")
+    database = Database(on_database(postgres, "draft_cast"), secret=None)
+    made = make_cast(database, storage, cases=6)
+    database.close()
+    return made
+
+
+@pytest.fixture(scope="session")
+def open_template(postgres: str, draft_template: Cast) -> Cast:
+    """The database "open_cast": the same with predictions, open, both orders drawn."""
+    with psycopg.connect(on_database(postgres, "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE open_cast TEMPLATE draft_cast STRATEGY FILE_COPY")
+    database = Database(on_database(postgres, "open_cast"), secret=None)
+    made = replace(draft_template, database=database)
+    score_by_hand(database, made.storage, made.study)
+    with made.begin(Role.COORDINATOR, made.cora) as connection:
+        open_study(connection, study=made.reload(), by=made.cora)
+    made = replace(made, study=made.reload())
+    database.close()
+    return made
+
+
+@pytest.fixture
+def draft(postgres: str, draft_template: Cast) -> Iterator[Cast]:
+    """Everybody, and a draft of six cases without predictions."""
+    with copy_of(postgres, "draft_cast") as url:
+        database = Database(url, secret=None)
+        yield replace(draft_template, database=database)
+        database.close()
+
+
+@pytest.fixture
+def cast(postgres: str, open_template: Cast) -> Iterator[Cast]:
+    """Everybody, and the study open: six cases scored, two readers with their orders."""
+    with copy_of(postgres, "open_cast") as url:
+        database = Database(url, secret=None)
+        yield replace(open_template, database=database)
+        database.close()
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """The folder of real photographs, where one is given."""
+    folder = os.environ.get("REREAD_TEST_IMAGES")
+    if not folder:
+        pytest.skip("REREAD_TEST_IMAGES names no folder of real photographs")
+    return Path(folder)
