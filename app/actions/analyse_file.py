@@ -5,9 +5,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.domain.readings_file import ReadingsFile, ReadingsFileError, parse_readings
+from app.domain.errors import InvalidInput
+from app.domain.readings_file import ReadingsFile, parse_readings
+from app.statistics.prepare import PrepareError
 from app.statistics.study import StudyAnalysis, analyse
-from app.statistics.table import ReadingTable, table_from_rows
+from app.statistics.table import ReadingTable, TableError, table_from_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,30 +29,34 @@ class AnalysisOptions:
 def analyse_file(path: Path, options: AnalysisOptions | None = None) -> StudyAnalysis:
     """Analyse the file at `path`.
 
-    Raises ReadingsFileError with all problems of the file, PrepareError for a modality or class
-    that the file does not know, OSError where it cannot be read.
+    Raises InvalidInput with all problems of the file, or with one sentence for a modality that
+    the file does not know; OSError where it cannot be read.
     """
     chosen = options or AnalysisOptions()
     content = path.read_bytes()
     file = read_file(content, path.name, chosen)
-    return analyse(
-        table_of(file, chosen),
-        positive=file.positive,
-        baseline=chosen.baseline,
-        comparison=chosen.comparison,
-        threshold=chosen.threshold,
-        cutoffs=chosen.cutoffs,
-        bootstrap=chosen.bootstrap,
-        seed=chosen.seed,
-        sha256=hashlib.sha256(content).hexdigest(),
-    )
+    try:
+        return analyse(
+            table_of(file, chosen),
+            positive=file.positive,
+            baseline=chosen.baseline,
+            comparison=chosen.comparison,
+            threshold=chosen.threshold,
+            cutoffs=chosen.cutoffs,
+            bootstrap=chosen.bootstrap,
+            seed=chosen.seed,
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+    except (PrepareError, TableError) as refused:
+        raise InvalidInput(str(refused)) from refused
 
 
 def read_file(content: bytes, name: str, options: AnalysisOptions) -> ReadingsFile:
-    """Parse the bytes; ReadingsFileError when there is any problem."""
+    """Parse the bytes; InvalidInput, listing the problems, when there is any."""
     file = parse_readings(content, file=name, positive=options.positive)
     if file.problems:
-        raise ReadingsFileError(file.problems)
+        listed = "\n".join(str(problem) for problem in file.problems)
+        raise InvalidInput(f"The file cannot be analysed.\n{listed}", file.problems)
     return file
 
 

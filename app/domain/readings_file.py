@@ -6,13 +6,14 @@ export is one), wide CSV (a row per reader and case, columns per modality) and i
 
 from dataclasses import dataclass
 
+from app.domain.errors import Problem
 from app.domain.readings_check import RowChecker
 from app.domain.readings_classes import find_classes
 from app.domain.readings_csv import csv_rows
 from app.domain.readings_imrmc import imrmc_rows, is_imrmc
-from app.domain.readings_rows import Problem, Problems, Reading
+from app.domain.readings_rows import Problems, Reading
 
-__all__ = ["Problem", "Reading", "ReadingsFile", "ReadingsFileError", "parse_readings"]
+__all__ = ["Problem", "Reading", "ReadingsFile", "parse_readings"]
 
 MALIGNANT = "BCC"
 """Where a file knows this class, its scores are scores of malignancy."""
@@ -32,14 +33,6 @@ class ReadingsFile:
     score_class: str | None
     simulated: frozenset[str]
     problems: tuple[Problem, ...]
-
-
-class ReadingsFileError(ValueError):
-    """The file cannot be analysed; `problems` lists why."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
 
 
 def parse_readings(content: bytes, *, file: str, positive: str | None = None) -> ReadingsFile:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from app.domain.errors import Problem
+
 _MISSING = frozenset({"", "na", "n/a"})
 
 
@@ -18,24 +20,6 @@ class Reading(NamedTuple):
     score: float | None
     ai_probability: float | None
     ai_call: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong, and where; rows are lines of the file, the header being row 1."""
-
-    file: str
-    row: int | None
-    column: str | None
-    sentence: str
-
-    def __str__(self) -> str:
-        places = [self.file]
-        if self.row is not None:
-            places.append(f"row {self.row}")
-        if self.column is not None:
-            places.append(f"column {self.column}")
-        return f"{', '.join(places)}: {self.sentence}"
 
 
 @dataclass(slots=True)

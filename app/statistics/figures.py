@@ -5,6 +5,9 @@ Colours are those of Okabe and Ito, told apart with all kinds of colour vision; 
 marker repeat what the colour says.
 """
 
+# matplotlib's stubs leave the keyword arguments of every drawing method untyped.
+# pyright: reportUnknownMemberType=false
+
 import io
 from dataclasses import dataclass
 from threading import Lock

@@ -6,7 +6,8 @@ import pytest
 from reference_data import FOLDER
 
 from app.actions.analyse_file import AnalysisOptions, analyse_file, as_text, write_analysis
-from app.domain.readings_file import ReadingsFileError, parse_readings
+from app.domain.errors import InvalidInput
+from app.domain.readings_file import parse_readings
 from app.domain.readings_imrmc import write_imrmc
 
 HEADER = "reader_id,case_id,truth,modality,call,score\n"
@@ -138,9 +139,16 @@ def test_write_analysis_writes_the_json_and_the_same_bytes_twice(tmp_path: Path)
 def test_a_bad_file_raises_with_its_problems(tmp_path: Path) -> None:
     source = tmp_path / "r.csv"
     source.write_text(GOOD + "A,2,SK,aided,SK,x\n")
-    with pytest.raises(ReadingsFileError, match="row 5, column score") as refused:
+    with pytest.raises(InvalidInput, match="row 5, column score") as refused:
         analyse_file(source)
     assert len(refused.value.problems) == 1
+
+
+def test_a_modality_that_the_file_does_not_know_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "r.csv"
+    source.write_text(GOOD)
+    with pytest.raises(InvalidInput, match="unaided and later are to be compared"):
+        analyse_file(source, AnalysisOptions(comparison="later"))
 
 
 def test_scores_turn_with_the_positive_class() -> None:

@@ -5,7 +5,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from cast import analysed, random_rows, rows_of_calls
+from study_cast import analysed, random_rows, rows_of_calls
 
 from app.statistics.prepare import PrepareError
 from app.statistics.study import StudyAnalysis
