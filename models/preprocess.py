@@ -1,12 +1,14 @@
-"""From photograph to network input: centre square, bicubic resize, normalisation."""
+"""From photograph to network input: centre square, bicubic resize, normalisation.
+
+Needs no torch: a model can be described without it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from PIL import Image
-from torch import Tensor
 
 from models.errors import UnusableImageError
 from models.geometry import centre_square
@@ -43,13 +45,14 @@ class Preprocessing:
                 "import this case's image again."
             ) from error
 
-    def __call__(self, images: Sequence[Image.Image]) -> Tensor:
+    def __call__(self, images: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
         """Return the normalised batch. (B, 3, S, S)."""
         pixels = np.stack([np.asarray(self.crop(image)) for image in images])  # (B, S, S, 3)
-        return self.normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        return self.normalise(pixels)
 
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """Bytes (B, 3, S, S) to the network's range. (B, 3, S, S)."""
-        mean = torch.tensor(self.mean).view(1, 3, 1, 1)
-        std = torch.tensor(self.std).view(1, 3, 1, 1)
-        return (pixels.float() / 255 - mean) / std
+    def normalise(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Bytes (B, S, S, 3) to the network's range, colours first. (B, 3, S, S)."""
+        mean = np.array(self.mean, dtype=np.float32)
+        std = np.array(self.std, dtype=np.float32)
+        unit = pixels.astype(np.float32) / np.float32(255)
+        return np.ascontiguousarray(((unit - mean) / std).transpose(0, 3, 1, 2))

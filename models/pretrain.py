@@ -5,6 +5,7 @@ patches dropped while training as in Li et al. 2023 (FLIP, arXiv:2212.00794): tw
 pictures in the same time. Interrupted runs go on from their last finished epoch.
 """
 
+# ruff: noqa: T201 a command line prints
 import argparse
 import copy
 import json
@@ -12,7 +13,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import open_clip
@@ -20,9 +21,11 @@ import torch
 from open_clip.loss import ClipLoss
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from models.backbone import metadata_for
+from models.clip import Clip
 from models.preprocess import Preprocessing
 from models.pretraining_data import augmented, batches, captions, labels
 from models.probe import area_under_curve
@@ -66,7 +69,7 @@ def learning_rate(config: PretrainConfig, step: int, steps: int) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def optimiser_for(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
+def optimiser_for(model: Clip, config: PretrainConfig) -> torch.optim.AdamW:
     """AdamW; gains, offsets and the logit scale are not decayed."""
     decayed = [p for p in model.parameters() if p.ndim >= 2]  # noqa: PLR2004 matrices
     free = [p for p in model.parameters() if p.ndim < 2]  # noqa: PLR2004
@@ -76,7 +79,7 @@ def optimiser_for(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW
     )
 
 
-def save_progress(file: Path, model: nn.Module, optimiser: torch.optim.AdamW, epoch: int) -> None:
+def save_progress(file: Path, model: Clip, optimiser: torch.optim.AdamW, epoch: int) -> None:
     """Write weights and optimiser moments, so that a run can go on after `epoch` epochs."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
@@ -85,7 +88,7 @@ def save_progress(file: Path, model: nn.Module, optimiser: torch.optim.AdamW, ep
     file.with_suffix(".part").rename(file)
 
 
-def load_progress(file: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> int:
+def load_progress(file: Path, model: Clip, optimiser: torch.optim.AdamW) -> int:
     """Read what save_progress wrote; returns the number of finished epochs, 0 without a file."""
     if not file.exists():
         return 0
@@ -114,7 +117,7 @@ def normalisation_of(pixels: Pixels) -> tuple[tuple[float, ...], tuple[float, ..
 
 @torch.inference_mode()
 def zero_shot_auc(
-    model: open_clip.CLIP, tokenizer: WordTokenizer, inputs: Tensor, truth: Tensor
+    model: Clip, tokenizer: WordTokenizer, inputs: Tensor, truth: Tensor
 ) -> float:
     """Area under the curve of the two names alone, on prepared images (N, 3, S, S)."""
     model.eval()
@@ -128,7 +131,7 @@ def zero_shot_auc(
     return area_under_curve(torch.cat(scores).numpy(), truth.numpy())
 
 
-def train(config: PretrainConfig, work: Path) -> tuple[open_clip.CLIP, dict[str, Any]]:
+def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
     """Paint, then train; returns the model and the record of the run."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -141,14 +144,12 @@ def train(config: PretrainConfig, work: Path) -> tuple[open_clip.CLIP, dict[str,
     architecture = json.loads(ARCHITECTURE.read_text())
     training_architecture = copy.deepcopy(architecture)
     training_architecture["vision_cfg"]["patch_dropout"] = config.patch_dropout
-    model = open_clip.CLIP(**training_architecture)
-    tokenizer = WordTokenizer(
-        tuple(caption_words()), model.vocab_size, model.context_length
-    )
+    model = cast("Clip", open_clip.CLIP(**training_architecture))
+    tokenizer = WordTokenizer(tuple(caption_words()), model.vocab_size, model.context_length)
     mean, std = normalisation_of(pixels)
     size = architecture["vision_cfg"]["image_size"]
     preprocessing = Preprocessing(size, mean, std)  # pyright: ignore[reportArgumentType] three each
-    check = preprocessing.normalise(torch.from_numpy(held_out.copy()).permute(0, 3, 1, 2))
+    check = torch.from_numpy(preprocessing.normalise(held_out))
     truth = torch.from_numpy(labels(VALIDATION_SEED, config.validation_images))
 
     optimiser = optimiser_for(model, config)
@@ -167,14 +168,16 @@ def train(config: PretrainConfig, work: Path) -> tuple[open_clip.CLIP, dict[str,
             step = epoch * steps_per_epoch + number
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(config, step, steps)
-            inputs = preprocessing.normalise(augmented(pixels[chosen], size, rng))
+            inputs = preprocessing.normalise(augmented(pixels[chosen], size, rng))  # (B, 3, S, S)
             texts = tokenizer(captions(config.seed, chosen, epoch))  # (B, L)
             # On a CPU the fused attention's backward pass is slower than plain matrix products.
             with (
                 sdpa_kernel(SDPBackend.MATH),
                 torch.autocast("cpu", torch.bfloat16, enabled=bfloat16),
             ):
-                image_features = model.encode_image(inputs, normalize=True)  # (B, D)
+                image_features = model.encode_image(
+                    torch.from_numpy(inputs), normalize=True
+                )  # (B, D)
                 text_features = model.encode_text(texts, normalize=True)  # (B, D)
             loss = contrastive(
                 image_features.float(), text_features.float(), model.logit_scale.exp()
@@ -200,7 +203,7 @@ def train(config: PretrainConfig, work: Path) -> tuple[open_clip.CLIP, dict[str,
         "architecture": {"name": "reread-small-clip", "config": architecture},
         "activation": "quick_gelu" if architecture["quick_gelu"] else "gelu",
         "normalisation": {"image_size": size, "mean": list(mean), "std": list(std)},
-        "tokenizer": {"kind": "words", "words": list(tokenizer.words)},
+        "tokenizer": {"words": list(tokenizer.words)},
         "pretraining": {
             **asdict(config),
             "painting_seconds": round(painting_seconds),
@@ -213,12 +216,16 @@ def train(config: PretrainConfig, work: Path) -> tuple[open_clip.CLIP, dict[str,
     return model, record
 
 
-def save_backbone(model: open_clip.CLIP, record: dict[str, Any], folder: Path) -> None:
+def save_backbone(model: Clip, record: dict[str, Any], folder: Path) -> None:
     """Write backbone.safetensors in half precision (half the size) and backbone.json."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "backbone.safetensors"
     half = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    save_file(half, file)
+    normalisation = record["normalisation"]
+    preprocessing = Preprocessing(
+        normalisation["image_size"], tuple(normalisation["mean"]), tuple(normalisation["std"])
+    )
+    save_file(half, file, metadata_for(record["activation"], preprocessing))
     record["weights"] = {"file": file.name, "sha256": sha256_of(file), "stored_as": "float16"}
     write_record(folder / "backbone.json", record)
 

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-
 from models.synthetic.attributes import draw_attributes
 from models.synthetic.captions import write_caption
 from models.synthetic.series import Pixels
+from models.synthetic.texture import happens
+
 
 def captions(seed: int, indices: npt.NDArray[np.int64], epoch: int) -> list[str]:
     """Return captions of the pictures, worded anew in every epoch."""
@@ -26,17 +25,17 @@ def labels(seed: int, count: int) -> npt.NDArray[np.int64]:
     return np.array([attributes.diagnosis == "BCC" for attributes in drawn], dtype=np.int64)
 
 
-def augmented(pixels: Pixels, size: int, rng: np.random.Generator) -> Tensor:
-    """Random crop, quarter turn, mirror image, brightness and colour. (B, 3, size, size) bytes."""
+def augmented(pixels: Pixels, size: int, rng: np.random.Generator) -> Pixels:
+    """Random crop, quarter turn, mirror image, brightness and colour. (B, size, size, 3)."""
     views: list[Pixels] = []
     spare = pixels.shape[1] - size
     for picture in pixels:
         top, left = rng.integers(0, spare + 1, 2)
         view = np.rot90(picture[top : top + size, left : left + size], int(rng.integers(4)))
-        view = view[:, ::-1] if rng.random() < 0.5 else view
+        view = view[:, ::-1] if happens(rng, 0.5) else view
         gain = rng.uniform(0.85, 1.15) * rng.normal(1, 0.04, 3)
         views.append(np.clip(view * gain.astype(np.float32), 0, 255).astype(np.uint8))
-    return torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)  # (B, 3, size, size)
+    return np.stack(views)  # (B, size, size, 3)
 
 
 def batches(

@@ -13,7 +13,7 @@ from models.synthetic.attributes import Attributes, Diagnosis, Modality, draw_at
 from models.synthetic.captions import write_caption
 from models.synthetic.render import paint
 
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from models.synthetic.texture import happens
+
 Diagnosis = Literal["BCC", "SK"]
 Modality = Literal["dermoscopic", "clinical"]
 
@@ -59,19 +61,19 @@ def draw_attributes(
 ) -> Attributes:
     """Draw one lesion; a diagnosis or modality that is not given is drawn evenly."""
     # Every draw happens whatever was given, so that the rest of the lesion does not change.
-    drawn_diagnosis: Diagnosis = "BCC" if rng.random() < 0.5 else "SK"
-    drawn_modality: Modality = "dermoscopic" if rng.random() < 0.5 else "clinical"
+    drawn_diagnosis: Diagnosis = "BCC" if happens(rng, 0.5) else "SK"
+    drawn_modality: Modality = "dermoscopic" if happens(rng, 0.5) else "clinical"
     diagnosis = diagnosis or drawn_diagnosis
     modality = modality or drawn_modality
     column = 0 if diagnosis == "BCC" else 1
-    atypical = bool(rng.random() < ATYPICAL_SHARE)
+    atypical = happens(rng, ATYPICAL_SHARE)
 
     strengths: dict[str, float] = {}
     for feature in FEATURES:
         frequency = FREQUENCY[feature][column]
         if atypical:  # an atypical lesion shows either diagnosis's features about equally
             frequency = sum(FREQUENCY[feature]) / 2
-        present = rng.random() < frequency
+        present = happens(rng, frequency)
         strengths[feature] = float(rng.uniform(0.3, 1.0)) if present else 0.0
 
     pigment_mean, sharpness_mean = ((0.24, 0.42), (0.62, 0.70))[column]

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from models.synthetic.attributes import SITES, Attributes
+from models.synthetic.texture import happens
 
 NAMES = {
     "BCC": ("basal cell carcinoma", "basal cell carcinoma", "bcc", "basalioma"),
@@ -44,19 +45,19 @@ def write_caption(attributes: Attributes, rng: np.random.Generator) -> str:
     """Write one caption; the diagnosis is named in three of four, the signs in most."""
     colour = COLOURS[min(int(attributes.pigment * len(COLOURS)), len(COLOURS) - 1)]
     shape = _pick(rng, SHAPES[attributes.elevation > _RAISED])
-    if rng.random() < 0.75:
+    if happens(rng, 0.75):
         thing = _pick(rng, NAMES[attributes.diagnosis])
-        if rng.random() < 0.5:
+        if happens(rng, 0.5):
             thing = f"{colour} {thing}"
     else:
         thing = f"{colour} {shape}"
-    parts = [_pick(rng, OPENINGS), attributes.modality if rng.random() < 0.6 else "", thing]
+    parts = [_pick(rng, OPENINGS), attributes.modality if happens(rng, 0.6) else "", thing]
     signs = describe_signs(attributes, rng)[: int(rng.integers(0, 5))]
     if signs:
         parts.append("with " + " and ".join(signs))
-    if rng.random() < 0.5:
+    if happens(rng, 0.5):
         parts.append(f"on {TONES[attributes.fitzpatrick - 1]} skin")
-    if rng.random() < 0.3:
+    if happens(rng, 0.3):
         parts.append(f"of the {attributes.site}")
     return " ".join(part for part in parts if part)
 

@@ -18,12 +18,13 @@ from models.synthetic.texture import (
     draw_paths,
     draw_spots,
     fractal_noise,
+    happens,
     ridges,
     smooth_noise,
     wandering_path,
 )
 
-Picture = npt.NDArray[np.float32]  # (3, S, S): planes first, several times faster to mix
+Picture = npt.NDArray[np.floating]  # (3, S, S): planes first, several times faster to mix
 
 SKIN = np.array(  # one colour per Fitzpatrick type, light to dark
     [
@@ -102,7 +103,7 @@ def _skin(rng: np.random.Generator, lesion: Attributes, size: int) -> tuple[Pict
     pores = smooth_noise(rng, size, 2 * scale) + smooth_noise(rng, size, 4 * scale)
     grain = furrows * np.float32(0.25) + pores * np.float32(0.22)
     picture *= 1 + grain * np.float32(rng.uniform(0.02, 0.05))
-    return picture, grain * np.float32(rng.uniform(0.003, 0.009))
+    return picture, grain * np.float32(rng.uniform(0.0015, 0.006))
 
 
 def _body(rng: np.random.Generator, lesion: Attributes, shape: Shape, size: int) -> Picture:
@@ -139,7 +140,9 @@ def _vessel_tree(rng: np.random.Generator, lesion: Attributes, size: int) -> Fie
         paths.append((stem, width * rng.uniform(0.7, 1.3)))
         for fork in rng.choice(len(stem), 4, replace=False):
             side = heading + float(rng.choice([-1, 1]) * rng.uniform(0.5, 1.1))
-            twig = wandering_path(rng, stem[fork], side, lesion.radius * rng.uniform(0.25, 0.6), 0.3)
+            twig = wandering_path(
+                rng, stem[fork], side, lesion.radius * rng.uniform(0.25, 0.6), 0.3
+            )
             paths.append((twig, width * 0.45))
     return draw_paths(paths, size, softness=0.0022)
 
@@ -228,7 +231,7 @@ def _light(rng: np.random.Generator, picture: Picture, height: Field, shine: Fie
 
 def _hairs(rng: np.random.Generator, picture: Picture, lesion: Attributes) -> Picture:
     size = picture.shape[-1]
-    if rng.random() > 0.45:
+    if happens(rng, 0.55):
         return picture
     paths: list[tuple[list[tuple[float, float]], float]] = []
     heading = rng.uniform(0, 2 * np.pi)
@@ -237,7 +240,7 @@ def _hairs(rng: np.random.Generator, picture: Picture, lesion: Attributes) -> Pi
         bend = wandering_path(rng, start, float(heading + rng.normal(0, 0.5)), 0.6, 0.12)
         paths.append((bend, float(rng.uniform(0.002, 0.005))))
     hairs = draw_paths(paths, size, softness=0.001)
-    colour = HAIR if lesion.fitzpatrick > 1 or rng.random() < 0.5 else HAIR * np.float32(3.5)
+    colour = HAIR if lesion.fitzpatrick > 1 or happens(rng, 0.5) else HAIR * np.float32(3.5)
     return _mix(picture, colour, hairs * np.float32(rng.uniform(0.5, 0.9)))
 
 
@@ -270,8 +273,9 @@ def paint(
     rng: np.random.Generator, lesion: Attributes, size: int
 ) -> tuple[Image.Image, npt.NDArray[np.bool_]]:
     """Paint the lesion as an RGB image of size x size pixels, with its mask (S, S)."""
-    skin, skin_height = _skin(rng, lesion, size)
+    # The outline first: two pictures of one lesion, taken differently, share it.
     shape = _shape(rng, lesion, size)
+    skin, skin_height = _skin(rng, lesion, size)
     body, height, shine = _paint_lesion(rng, lesion, shape, size)
     halo = np.clip(1.25 - shape.reach, 0, 1) * np.float32(rng.uniform(0, 0.5))
     picture = _mix(skin, skin * _rgb(0.98, 0.80, 0.78), halo.astype(np.float32))

@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-Field: TypeAlias = npt.NDArray[np.float32]
+Field: TypeAlias = npt.NDArray[np.floating]
+
+
+def happens(rng: np.random.Generator, probability: float) -> bool:
+    """Whether something with this probability happens."""
+    return bool(rng.random() < probability)
 
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: int) -> Field:

@@ -1,0 +1,123 @@
+"""The model card of a demonstration model, written from its measured values.
+
+Headings after Mitchell et al. 2019, "Model Cards for Model Reporting".
+"""
+
+from pathlib import Path
+from typing import Any
+
+_TEMPLATE = """\
+# Model card: {name}
+
+**Demonstration only. This model has never seen a patient. It learned from drawings that a
+program made, and must not be used to judge anybody's skin.**
+
+## What it is
+A small CLIP (vision transformer, {layers} layers of width {width}, patches of 16 pixels on
+{size}; {parameters}) with a learned prompt (CoOp, {tokens} context vectors). It gives the
+probability that a picture shows basal cell carcinoma rather than seborrheic keratosis, and a
+signed Grad-CAM of {rows} x {columns} fields.
+
+## Intended use
+Trying the software and its tests without other weights. Not for diagnosis, not for research
+on readers, not as a measure of what CLIP can do.
+
+## Training data
+Generated pictures only: {pretraining_images} pairs of picture and caption for the backbone,
+{train_images} further pictures for the prompt. The signs, their frequencies and the overlap
+of the two diagnoses are settings of the generator, not measurements on patients.
+
+## Training
+Backbone: {epochs} epochs of contrastive learning, {pretraining_minutes:.0f} minutes on two CPU
+cores (and {painting_minutes:.0f} for drawing the pictures). Prompt: {coop_epochs} epochs on
+cached features, {prompt_seconds} s. The backbone is stored in half precision and computes in
+single precision.
+
+## Measured on held-out generated pictures
+n = {n}, drawn from a seed used for nothing else; 95% intervals by DeLong. On other generated
+pictures the model meets the same generator: these figures say nothing about real skin.
+
+| on the same image features | AUC | 95% interval |
+|---|---|---|
+{areas}
+
+At the threshold of {threshold}: sensitivity {sensitivity:.2f}, specificity {specificity:.2f}.
+Probabilities are a softmax over the two similarities, at one scale fitted on
+{validation_images} generated validation pictures (temperature calibration).
+{faithfulness}{photographs}
+## The heat-map
+Orange speaks for carcinoma, blue for keratosis; full strength is {map_scale} logits a field on
+every case (99th percentile over training pictures). The map has {rows} x {columns} fields and
+knows nothing finer. It shows what moved this model, not where the lesion is.
+
+## Files
+- backbone.safetensors: SHA-256 `{backbone_sha256}`
+- prompt.safetensors: SHA-256 `{prompt_sha256}`
+"""
+
+_NAMES = {"zero_shot": "zero-shot", "coop": "CoOp (this model)", "linear_probe": "linear probe"}
+
+
+def _faithfulness(measured: dict[str, Any] | None) -> str:
+    if measured is None:
+        return ""
+    return f"""
+Heat-maps on {measured["n"]} of these pictures: the strongest field lies on the lesion in
+{measured["pointing"]:.0%} (the picture's centre does in {measured["pointing_centre"]:.0%});
+{measured["energy_outside"]:.0%} of the map's strength lies outside the lesion, which covers
+{measured["lesion_share"]:.0%} of the picture. Blanking fields from the strongest on lowers the
+model's own answer to a mean of {measured["deletion"]:.2f} (random order:
+{measured["deletion_random"]:.2f}); restoring them in that order gives
+{measured["insertion"]:.2f} (random: {measured["insertion_random"]:.2f}).
+"""
+
+
+def _photographs(measured: dict[str, Any] | None) -> str:
+    if measured is None:
+        return ""
+    return f"""
+On {measured["n"]} real smartphone photographs ({measured["source"]}) its AUC is
+{measured["estimate"]:.2f} ({measured["low"]:.2f}-{measured["high"]:.2f}, images taken as
+independent): not usable on patients, as said above.
+"""
+
+
+def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) -> None:
+    """Write CARD.md of a model folder from its two records."""
+    vision = backbone["architecture"]["config"]["vision_cfg"]
+    areas = model["test"]["areas"]
+    rows, columns = model["map_grid"]
+    lines = [
+        f"| {_NAMES[name]} | {area['estimate']:.3f} | {area['low']:.3f}-{area['high']:.3f} |"
+        for name, area in areas.items()
+    ]
+    weights = folder / backbone["weights"]["file"]
+    card = _TEMPLATE.format(
+        name=model["name"],
+        layers=vision["layers"],
+        width=vision["width"],
+        size=vision["image_size"],
+        parameters=f"{weights.stat().st_size / 1e6:.1f} MB",
+        tokens=model["training"]["coop"]["context_tokens"],
+        rows=rows,
+        columns=columns,
+        pretraining_images=f"{backbone['pretraining']['images']:,}",
+        train_images=f"{model['training']['train_images']:,}",
+        validation_images=model["training"]["validation_images"],
+        epochs=backbone["pretraining"]["epochs"],
+        pretraining_minutes=backbone["pretraining"]["training_seconds"] / 60,
+        painting_minutes=backbone["pretraining"]["painting_seconds"] / 60,
+        coop_epochs=model["training"]["coop"]["epochs"],
+        prompt_seconds=model["training"]["prompt_seconds"],
+        n=areas["coop"]["n"],
+        areas="\n".join(lines),
+        threshold=model["threshold"],
+        sensitivity=model["test"]["sensitivity"],
+        specificity=model["test"]["specificity"],
+        map_scale=model["map_scale"],
+        backbone_sha256=backbone["weights"]["sha256"],
+        prompt_sha256=model["prompt_sha256"],
+        faithfulness=_faithfulness(model["test"].get("faithfulness")),
+        photographs=_photographs(model["test"].get("photographs")),
+    )
+    (folder / "CARD.md").write_text(card, encoding="utf-8")

@@ -1,0 +1,66 @@
+"""Signed Grad-CAM of a vision transformer, and the class margin, in one batched pass.
+
+Grad-CAM: Selvaraju et al. 2017 (arXiv:1610.02391), equations 1 and 2, without the final
+ReLU: the target is the margin z_BCC - z_SK before softmax, so what is positive speaks for
+BCC and what is negative for SK, and the map does not fade when the model is sure.
+
+The layer is the first LayerNorm of the last block. The block's own output would give
+exactly zero at every patch, because only the class token is read after it. Nothing before
+the last block needs a gradient, so nothing before it is recorded.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.clip import Clip
+from models.errors import BackboneMismatchError
+
+
+@dataclass(frozen=True)
+class MarginMaps:
+    """Class margins (B,) in logits, and their maps (B, rows, columns)."""
+
+    margins: Tensor
+    maps: Tensor
+
+
+def map_grid(model: Clip, inputs: Tensor) -> tuple[int, int]:
+    """Rows and columns of patches, derived from the input (B, 3, H, W)."""
+    high, wide = model.visual.patch_size
+    return inputs.shape[-2] // high, inputs.shape[-1] // wide
+
+
+def margin_maps(model: Clip, inputs: Tensor, direction: Tensor) -> MarginMaps:
+    """Margins and signed maps of prepared images.
+
+    inputs (B, 3, H, W). direction (D,) is the logit scale times the difference of the two
+    classes' text features: its product with a unit image feature is the margin.
+    """
+    visual = model.visual
+    if not visual.transformer.batch_first:
+        raise BackboneMismatchError(
+            "This image encoder puts tokens before images, which the heat-map cannot read; "
+            "build it with open_clip 3 or later."
+        )
+    blocks = visual.transformer.resblocks
+    with torch.no_grad():
+        x = visual._embeds(inputs)  # (B, 1 + P, W)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] see models.clip
+        for block in blocks[:-1]:
+            x = block(x)
+        last = blocks[-1]
+        normalised = last.ln_1(x)  # (B, 1 + P, W)
+    with torch.enable_grad():
+        target = normalised.detach().requires_grad_()
+        x = x + last.ls_1(last.attention(q_x=target))  # (B, 1 + P, W)
+        x = x + last.ls_2(last.mlp(last.ln_2(x)))  # (B, 1 + P, W)
+        pooled, _ = visual._pool(x)  # (B, W)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        features = functional.normalize(pooled @ visual.proj, dim=-1)  # (B, D)
+        margins = features @ direction  # (B,)
+        (gradient,) = torch.autograd.grad(margins.sum(), target)
+    patches, slopes = target.detach()[:, 1:], gradient[:, 1:]  # (B, P, W), class token dropped
+    weights = slopes.mean(dim=1, keepdim=True)  # (B, 1, W), equation 1
+    maps = (weights * patches).sum(dim=-1)  # (B, P), equation 2 without ReLU
+    return MarginMaps(margins.detach(), maps.reshape(-1, *map_grid(model, inputs)))

@@ -1,0 +1,119 @@
+"""Score photographs: probability, signed Grad-CAM and overlay, in one pass per batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from models.backbone import Backbone, open_backbone
+from models.description import (
+    DEFAULT_FOLDER,
+    ModelDescription,
+    ModelFolder,
+    describe,
+    description_of,
+    read_folder,
+    verify_folder,
+)
+from models.errors import ModelRecordError, WeightsDamagedError
+from models.gradcam import MarginMaps, margin_maps
+from models.overlay import render_overlay
+from models.prompt import Prompt
+
+__all__ = ["DEFAULT_FOLDER", "ImagePrediction", "ModelDescription", "Predictor", "describe"]
+
+BATCH_SIZE = 16
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    """What the model says about one photograph."""
+
+    probability_bcc: float
+    cam: npt.NDArray[np.float32]  # (rows, columns), logits; positive speaks for BCC
+    overlay_png: bytes
+
+
+class Predictor:
+    """A verified model, ready to score."""
+
+    def __init__(
+        self, description: ModelDescription, backbone: Backbone, direction: Tensor, device: str
+    ) -> None:
+        """`direction` (D,): scale times (BCC - SK) text features; see margin_maps."""
+        self.description = description
+        self.device = device
+        self._backbone = backbone
+        self._direction = direction
+
+    @classmethod
+    def load(cls, folder: Path = DEFAULT_FOLDER, *, device: str | None = None) -> "Predictor":
+        """Verify and load a model folder; raises ModelError.
+
+        Without a device named, the first GPU is used where there is one.
+        """
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        files = read_folder(folder)
+        description = description_of(files)
+        verify_folder(files)
+        backbone = open_backbone(files.backbone, folder, device=device)
+        return cls(description, backbone, _direction(files, backbone, device), device)
+
+    def predict(self, images: Sequence[Image.Image]) -> list[ImagePrediction]:
+        """Score photographs of any size, in order; raises UnusableImageError."""
+        predictions: list[ImagePrediction] = []
+        for first in range(0, len(images), BATCH_SIZE):
+            predictions.extend(self._predict_batch(images[first : first + BATCH_SIZE]))
+        return predictions
+
+    def _predict_batch(self, images: Sequence[Image.Image]) -> list[ImagePrediction]:
+        inputs = torch.from_numpy(self._backbone.preprocessing(images))  # (B, 3, S, S)
+        result = self._margin_maps(inputs)
+        probabilities = torch.sigmoid(result.margins.double()).tolist()
+        maps = result.maps.float().cpu().numpy()  # (B, rows, columns)
+        scale = self.description.map_scale
+        return [
+            ImagePrediction(probability, cam, render_overlay(cam, *image.size, scale=scale))
+            for image, probability, cam in zip(images, probabilities, maps, strict=True)
+        ]
+
+    def _margin_maps(self, inputs: Tensor) -> MarginMaps:
+        try:
+            return margin_maps(self._backbone.model, inputs.to(self.device), self._direction)
+        except torch.OutOfMemoryError:
+            if self.device == "cpu":
+                raise
+            # Results agree within 1e-4; `device` tells the caller, who records it.
+            self.device = "cpu"
+            self._backbone.model.to("cpu")
+            self._direction = self._direction.to("cpu")
+            return self._margin_maps(inputs)
+
+
+def _direction(files: ModelFolder, backbone: Backbone, device: str) -> Tensor:
+    """Scale times the difference of the two classes' text features. (D,)."""
+    names: dict[str, str] = files.model.get("class_names", {})
+    if list(names) != ["BCC", "SK"]:
+        raise ModelRecordError(
+            f"The model record in {files.folder} must name the classes BCC and SK, in this "
+            f"order, and names {list(names)}; use a model trained for this comparison."
+        )
+    try:
+        learned = load_file(files.prompt_file, device=device)
+        context, scale = learned["context"], learned["logit_scale"]
+    except (SafetensorError, KeyError) as error:
+        raise WeightsDamagedError(
+            f"The prompt file {files.prompt_file} has the recorded SHA-256 but cannot be used "
+            f"({error}); train the prompt again."
+        ) from error
+    prompt = Prompt(backbone, tuple(names.values()), context)
+    with torch.no_grad():
+        bcc, sk = prompt()  # (D,), (D,)
+    return scale * (bcc - sk)  # (D,)
