@@ -23,6 +23,7 @@ _f_quantile = cast("_scalar", special.fdtri)
 _chi2_survival = cast("_scalar", special.chdtrc)
 _binomial_cdf = cast("_scalar", special.bdtr)
 _beta_quantile = cast("_scalar", special.betaincinv)
+_noncentral_chi2_cdf = cast("_scalar", special.chndtr)
 _noncentral_f_cdf = cast("_scalar", special.ncfdtr)
 
 Z95 = float(_normal_quantile(_CONFIDENCE_TAIL))
@@ -76,6 +77,11 @@ def f_quantile(probability: float, df1: float, df2: float) -> float:
 def noncentral_f_survival(f: float, df1: float, df2: float, noncentrality: float) -> float:
     """P(F > f) of the noncentral F distribution: the power of an F test."""
     return 1 - float(_noncentral_f_cdf(df1, df2, noncentrality, f))
+
+
+def noncentral_chi2_survival(chi2: float, df: float, noncentrality: float) -> float:
+    """P(X > chi2) of the noncentral chi-squared distribution."""
+    return 1 - float(_noncentral_chi2_cdf(chi2, df, noncentrality))
 
 
 def chi2_survival(chi2: float, df: float) -> float:
