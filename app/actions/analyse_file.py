@@ -32,19 +32,22 @@ def analyse_file(path: Path, options: AnalysisOptions | None = None) -> StudyAna
     Raises InvalidInput with all problems of the file, or with one sentence for a modality that
     the file does not know; OSError where it cannot be read.
     """
-    chosen = options or AnalysisOptions()
-    content = path.read_bytes()
-    file = read_file(content, path.name, chosen)
+    return analyse_content(path.read_bytes(), name=path.name, options=options or AnalysisOptions())
+
+
+def analyse_content(content: bytes, *, name: str, options: AnalysisOptions) -> StudyAnalysis:
+    """Analyse the bytes of a file; `name` is what its problems call it. Raises InvalidInput."""
+    file = read_file(content, name, options)
     try:
         return analyse(
-            table_of(file, chosen),
+            table_of(file, options),
             positive=file.positive,
-            baseline=chosen.baseline,
-            comparison=chosen.comparison,
-            threshold=chosen.threshold,
-            cutoffs=chosen.cutoffs,
-            bootstrap=chosen.bootstrap,
-            seed=chosen.seed,
+            baseline=options.baseline,
+            comparison=options.comparison,
+            threshold=options.threshold,
+            cutoffs=options.cutoffs,
+            bootstrap=options.bootstrap,
+            seed=options.seed,
             sha256=hashlib.sha256(content).hexdigest(),
         )
     except (PrepareError, TableError) as refused:

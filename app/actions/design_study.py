@@ -10,6 +10,11 @@ from app.domain.access import Account
 from app.domain.allocation import ALGORITHM, new_seed
 from app.domain.errors import Conflict, InvalidInput, NotFound
 
+
+class NotReady(Conflict):
+    """The study cannot open yet."""
+
+
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
 INSTRUCTIONS = (
     "For each case, decide first without help: basal cell carcinoma (BCC) or seborrheic keratosis "
@@ -30,7 +35,7 @@ def create_study(
 ) -> UUID:
     """Store a draft; raises InvalidInput or Conflict with the sentence."""
     code, title = code.strip(), title.strip()
-    if not CODE.fullmatch(code):
+    if not CODE.fullmatch(code) or code == "new":
         raise InvalidInput(
             f'"{code}" cannot name a study: use 2 to 40 small letters, digits and hyphens, '
             "for example bcc-2027."
@@ -63,9 +68,9 @@ def open_study(connection: Connection, *, study: studies.Study, by: Account) -> 
     """Open a draft to its readers and draw their orders; from here on it is frozen."""
     counts = studies.counts_of(connection, study.id)
     if counts.cases == 0:
-        raise Conflict("The study has no cases yet: import them first.")
+        raise NotReady("The study has no cases yet: import them first.")
     if counts.scored_cases < counts.cases or counts.scored_images < counts.images:
-        raise Conflict(
+        raise NotReady(
             f"{counts.images - counts.scored_images} of {counts.images} images have no prediction "
             "yet. A study opens only when every case has its prediction, so that none stands out."
         )

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app import __version__
-from app.db import readings
+from app.db import cases, readings
 from app.db.session import Connection
 from app.domain.errors import Conflict, NotFound
 from app.domain.reading import LockedCall, Phase, ReadingState, Submission
+
+NO_CASE = "There is no such case."
+
+
+class AlreadyLocked(Conflict):
+    """The call of this phase is locked already, and is not what was sent now."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,32 @@ def find_reader_study(connection: Connection, *, code: str) -> readings.ReaderSt
     if found is None:
         raise NotFound(f'There is no study named "{code}" among yours.')
     return found
+
+
+def study_of(connection: Connection, *, assignment_id: UUID) -> readings.ReaderStudy:
+    """Return the study an assignment of the actor's belongs to; raises NotFound."""
+    assignment = _find(connection, assignment_id)
+    found = readings.reader_study_by_id(connection, assignment.study_id)
+    if found is None:
+        raise NotFound(NO_CASE)
+    return found
+
+
+def image_key(connection: Connection, *, assignment_id: UUID, position: int) -> str:
+    """Return where an image of a served case lies; raises NotFound."""
+    assignment = _find(connection, assignment_id)
+    key = cases.image_key(connection, case=assignment.case_id, position=position)
+    if key is None:
+        raise NotFound(NO_CASE)
+    return key
+
+
+def overlay_key(connection: Connection, *, assignment_id: UUID, position: int) -> str:
+    """Return where an overlay lies once it was released; raises NotFound before."""
+    for overlay in readings.shown_ai(connection, assignment_id):
+        if overlay.image_position == position:
+            return overlay.overlay_key
+    raise NotFound(NO_CASE)
 
 
 def current_case(connection: Connection, *, study: UUID) -> CaseView | None:
@@ -78,7 +110,7 @@ def lock_aided(connection: Connection, *, assignment_id: UUID, submission: Submi
 def _find(connection: Connection, assignment_id: UUID) -> readings.Assignment:
     found = readings.assignment_by_id(connection, assignment_id)
     if found is None:
-        raise NotFound("There is no such case.")
+        raise NotFound(NO_CASE)
     return found
 
 
@@ -90,7 +122,7 @@ def _lock(
     if earlier is None and not readings.insert_reading(connection, assignment, phase, submission):
         earlier = readings.locked_call(connection, assignment.id, phase)  # another tab was faster
     if earlier is not None and not submission.repeats(earlier):
-        raise Conflict(
+        raise AlreadyLocked(
             f"Your {phase} call for this case is already locked: {earlier.call}, "
             f"{earlier.confidence} % sure. It was not changed."
         )

@@ -102,6 +102,11 @@ def reader_study(connection: Connection, code: str) -> ReaderStudy | None:
     return fetch_one(connection, ReaderStudy, _READER_STUDY + "AND s.code = %s", [code])
 
 
+def reader_study_by_id(connection: Connection, study: UUID) -> ReaderStudy | None:
+    """Return one study the actor reads in."""
+    return fetch_one(connection, ReaderStudy, _READER_STUDY + "AND s.id = %s", [study])
+
+
 def current_assignment(connection: Connection, study: UUID) -> Assignment | None:
     """Return the first case of the actor's order that is not finished."""
     return fetch_one(

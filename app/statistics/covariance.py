@@ -113,5 +113,8 @@ def share_estimates(right: Bools) -> Estimates:
         raise ValueError(f"A covariance needs two cases, not {right.shape[1]}.")
     values = right.astype(np.float64)
     covariance = sample_covariance(values) / right.shape[1]
-    by_method: dict[Method, Floats] = dict.fromkeys(METHODS, covariance)
-    return Estimates(values.mean(axis=1), by_method, right.shape[1])
+    return Estimates(
+        values.mean(axis=1),
+        {"delong": covariance, "jackknife": covariance, "unbiased": covariance},
+        right.shape[1],
+    )

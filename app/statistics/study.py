@@ -6,6 +6,7 @@ import numpy as np
 
 from app.statistics.comparison import Comparison, compare
 from app.statistics.json_form import JsonValue, as_json, collect_warnings, merged
+from app.statistics.mrmc import Mrmc, mrmc
 from app.statistics.notes import Warning  # noqa: A004 - the word of the results
 from app.statistics.prepare import Prepared, prepare
 from app.statistics.reading_metrics import ModalityMetrics, Readings, modality_metrics
@@ -54,6 +55,7 @@ class StudyAnalysis:
     threshold: float | None
     readers: tuple[ReaderAnalysis, ...]
     model: ModalityMetrics | None
+    mrmc: Mrmc | None
     warnings: tuple[Warning, ...]
 
     def json(self) -> dict[str, JsonValue]:
@@ -90,8 +92,10 @@ def analyse(
     study = prepare(table, positive, baseline, comparison, threshold)
     readers = tuple(_reader(study, r, cutoffs) for r in range(len(study.readers)))
     model = _model(study)
+    together = mrmc(study) if len(study.modalities) > 1 else None
     places = {reader.reader: reader for reader in readers}
     found = [*study.warnings, *collect_warnings(places), *collect_warnings(model, "model")]
+    found.extend(collect_warnings(together, "mrmc"))
     if any(reader.comparison for reader in readers):
         found.append(CAUTION)
     positives = int(study.truth.sum())
@@ -111,6 +115,7 @@ def analyse(
         threshold=study.threshold,
         readers=readers,
         model=model,
+        mrmc=together,
         warnings=merged(found),
     )
 

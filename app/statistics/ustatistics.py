@@ -131,6 +131,8 @@ def _moments(a: _Modality, b: _Modality, estimator: Estimator) -> _Moments:
     over, under = (
         (_exactly(totals), exact_weights) if estimator == "unbiased" else (totals, weights)
     )
+    if exact_weights[0, 0, 0] == 0:
+        raise ValueError("No two readers read different cases, so no variance can be estimated.")
     return _Moments(np.divide(over, under, out=np.zeros_like(over), where=under > 0), shares)
 
 
@@ -147,6 +149,8 @@ def u_statistics(truth: Bools, scores: Floats, estimator: Estimator) -> UStatist
             f"{m} positive and {n} negative cases."
         )
     zero, one = (_modality(truth, arm) for arm in scores)
+    if not zero.weight.any() or not one.weight.any():
+        raise ValueError("No reader read a case of each class in both modalities.")
     arms = ((zero, zero), (one, one), (zero, one))
     counts = (readers, m, n)
     variances = [_moments(*pair, estimator).covariance for pair in arms]

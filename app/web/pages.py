@@ -202,7 +202,8 @@ class ResultsPage(Page):
     """GET /studies/{code}/results, after unblinding only.
 
     `analysis` is the JSON of `reread analyse` on the exported file, so both show the same numbers.
-    Figure: /studies/{code}/results/roc.svg (also .pdf, .png).
+    Figures: /studies/{code}/results/roc/{reader}.svg for each reader of the analysis (also .pdf,
+    .png), with `reader` as in the analysis: R01, R02, ...
     """
 
     template: ClassVar[str] = "results.html"
@@ -210,7 +211,8 @@ class ResultsPage(Page):
     analysis: Mapping[str, object]
     file_sha256: str  # of readings.csv as exported
     software_version: str
-    simulated_readers: frozenset[str]  # reader ids to be marked as simulated
+    reader_names: Mapping[str, str]  # R01 -> name; files carry the code only
+    simulated_readers: frozenset[str]  # codes to be marked as simulated
     model: ModelVersion
 
 

@@ -1,0 +1,196 @@
+"""The export of an unblinded study: readings in one file, a codebook, the chain of events.
+
+The same frozen study gives the same bytes, so the file's SHA-256 names the data set.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from app import __version__
+from app.db import results
+from app.db.session import Connection
+from app.db.studies import Study
+from app.domain.access import Account
+from app.domain.audit_chain import event_to_json
+from app.domain.errors import Conflict
+from app.domain.scores import malignancy_score
+
+Cell = Callable[[results.ExportedReading], object]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of readings.csv: its name, what it means, and where its value comes from."""
+
+    name: str
+    meaning: str
+    values: str
+    cell: Cell
+
+
+def reader_code(number: int) -> str:
+    """Return the pseudonym of a reader in every file: R01, R02, ... in order of enrolment."""
+    return f"R{number:02}"
+
+
+def _time(value: datetime | None) -> str:
+    return "" if value is None else value.isoformat(timespec="microseconds")
+
+
+COLUMNS = (
+    Column("reader_id", "Reader (pseudonym)", "R01, R02, ...", lambda r: reader_code(r.reader)),
+    Column("case_id", "Case, as named at import", "text", lambda r: r.case_code),
+    Column("truth", "Reference diagnosis", "BCC or SK", lambda r: r.truth),
+    Column(
+        "modality",
+        "Whether the reader had seen the AI: unaided (before) or aided (after)",
+        "unaided or aided",
+        lambda r: r.phase,
+    ),
+    Column("call", "The reader's locked call", "BCC or SK", lambda r: r.call),
+    Column(
+        "score",
+        "Malignancy score: 0.5 + confidence/200 for BCC, 0.5 - confidence/200 for SK",
+        "0 to 1, higher means BCC",
+        lambda r: malignancy_score(r.call, r.confidence),
+    ),
+    Column("confidence", "Confidence in the call", "0 to 100 per cent", lambda r: r.confidence),
+    Column(
+        "position", "Place of the case in this reader's order", "1, 2, ...", lambda r: r.position
+    ),
+    Column(
+        "served_at", "Case shown (t0), server clock", "ISO 8601, UTC", lambda r: _time(r.served_at)
+    ),
+    Column(
+        "revealed_at",
+        "AI output released (t2); aided rows only",
+        "ISO 8601, UTC, or empty",
+        lambda r: _time(r.revealed_at),
+    ),
+    Column(
+        "locked_at",
+        "Call locked (t1 unaided, t3 aided), server clock",
+        "ISO 8601, UTC",
+        lambda r: _time(r.locked_at),
+    ),
+    Column(
+        "active_milliseconds",
+        "Time the reader's browser counted as active in this phase; not verified",
+        "milliseconds, or empty",
+        lambda r: "" if r.active_milliseconds is None else r.active_milliseconds,
+    ),
+    Column("model_version", "Model whose output was shown", "name", lambda r: r.model_name or ""),
+    Column(
+        "model_weights_sha256",
+        "SHA-256 of that model's weights",
+        "hexadecimal, or empty",
+        lambda r: r.weights_sha256 or "",
+    ),
+    Column(
+        "ai_probability",
+        "Probability of BCC as shown with the reveal; aided rows only",
+        "0 to 1, or empty",
+        lambda r: "" if r.ai_probability is None else r.ai_probability,
+    ),
+    Column("ai_call", "The model's call as shown", "BCC, SK or empty", lambda r: r.ai_call or ""),
+    Column(
+        "reference_source",
+        "How the reference diagnosis was made",
+        "text",
+        lambda r: r.reference_source,
+    ),
+    Column(
+        "simulated",
+        "Whether the reader is a program and no person",
+        "yes or no",
+        lambda r: "yes" if r.simulated else "no",
+    ),
+    Column("reading_id", "This reading in the audit log", "UUID", lambda r: r.reading_id),
+)
+
+
+def readings_csv(connection: Connection, *, study: Study) -> bytes:
+    """Return readings.csv of an unblinded study; raises Conflict before unblinding."""
+    _need_unblinded(study)
+    rows = results.exported_readings(connection, study.id)
+    return _csv(
+        [column.name for column in COLUMNS],
+        [[column.cell(row) for column in COLUMNS] for row in rows],
+    )
+
+
+def codebook_csv() -> bytes:
+    """Return the codebook: every column of readings.csv, its meaning and its values."""
+    return _csv(["column", "meaning", "values"], [[c.name, c.meaning, c.values] for c in COLUMNS])
+
+
+def audit_jsonl(connection: Connection, *, study: Study) -> bytes:
+    """Return the study's chain of events, one JSON object a line."""
+    _need_unblinded(study)
+    lines = [event_to_json(event) for event in results.chain_of(connection, study.id)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def export_study(connection: Connection, *, study: Study, folder: Path, by: Account) -> list[Path]:
+    """Write readings.csv, codebook.csv, audit.jsonl and manifest.json into a folder."""
+    readings = readings_csv(connection, study=study)
+    record_export(connection, study=study, what="readings.csv", content=readings, by=by)
+    files = {
+        "readings.csv": readings,
+        "codebook.csv": codebook_csv(),
+        "audit.jsonl": audit_jsonl(connection, study=study),
+    }
+    manifest = {
+        "study": study.code,
+        "positive": study.positive_class,
+        "data_sha256": study.data_sha256,
+        "software_version": __version__,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+    files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return [folder / name for name in files]
+
+
+def record_export(
+    connection: Connection, *, study: Study, what: str, content: bytes, by: Account
+) -> None:
+    """Write down that data with truth left the system, and which bytes."""
+    digest = hashlib.sha256(content).hexdigest()
+    results.record_event(
+        connection,
+        study=study.id,
+        action="export.made",
+        details={"file": what, "sha256": digest, "by": str(by.id)},
+    )
+
+
+def _need_unblinded(study: Study) -> None:
+    if study.state != "unblinded":
+        raise Conflict(
+            f'The study "{study.code}" is {study.state}. Readings with truth leave the system '
+            "only after unblinding."
+        )
+
+
+def _csv(header: list[str], rows: list[list[object]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_safe(value) for value in row] for row in rows)
+    return out.getvalue().encode()
+
+
+def _safe(value: object) -> object:
+    """Keep a spreadsheet from taking text for a formula; numbers stay numbers."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value

@@ -1,0 +1,117 @@
+"""What an unblinded study yields: readings with truth and AI output, and its chain of events."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from app.db.session import Connection, fetch_all, fetch_value
+from app.domain.audit_chain import AuditEvent
+from app.domain.scores import Diagnosis
+
+
+@dataclass(frozen=True)
+class ExportedReading:
+    """One locked call with everything around it; AI output only where it was shown."""
+
+    reader: int  # 1, 2, ... in the order of enrolment
+    simulated: bool
+    case_code: str
+    truth: Diagnosis
+    reference_source: str
+    phase: str
+    call: Diagnosis
+    confidence: int
+    position: int
+    served_at: datetime
+    locked_at: datetime
+    revealed_at: datetime | None
+    active_milliseconds: int | None
+    model_name: str | None
+    weights_sha256: str | None
+    ai_probability: float | None
+    ai_call: Diagnosis | None
+    reading_id: UUID
+
+
+@dataclass(frozen=True)
+class ReaderName:
+    """Who a reader of the export is; names stay out of files."""
+
+    number: int
+    name: str
+    simulated: bool
+
+
+_READERS = """
+    SELECT e.reader_id, a.name, a.simulated,
+           row_number() OVER (ORDER BY e.enrolled_at, e.id) AS number
+    FROM enrolment e JOIN account a ON a.id = e.reader_id WHERE e.study_id = %(study)s
+"""
+
+
+def reader_names(connection: Connection, study: UUID) -> list[ReaderName]:
+    """Return the study's readers with their numbers in the export."""
+    return fetch_all(
+        connection,
+        ReaderName,
+        "SELECT number, name, simulated FROM (" + _READERS + ") r ORDER BY number",
+        {"study": study},
+    )
+
+
+def exported_readings(connection: Connection, study: UUID) -> list[ExportedReading]:
+    """Return every reading of an unblinded study, by reader, position and phase."""
+    return fetch_all(
+        connection,
+        ExportedReading,
+        "WITH readers AS ("
+        + _READERS
+        + """)
+        SELECT n.number AS reader, n.simulated, c.code AS case_code, d.diagnosis AS truth,
+               d.source AS reference_source, r.phase, r.call, r.confidence, a.position,
+               s.served_at, r.locked_at, v.revealed_at, r.active_milliseconds,
+               m.name AS model_name, m.weights_sha256, p.probability AS ai_probability,
+               p.call AS ai_call, r.id AS reading_id
+        FROM reading r
+        JOIN readers n ON n.reader_id = r.reader_id
+        JOIN assignment a ON a.id = r.assignment_id
+        JOIN served s ON s.assignment_id = a.id
+        JOIN study_case c ON c.id = a.case_id
+        JOIN reference_diagnosis d ON d.case_id = a.case_id
+        LEFT JOIN reveal v ON v.assignment_id = a.id AND r.phase = 'aided'
+        LEFT JOIN case_prediction p ON p.id = v.case_prediction_id
+        LEFT JOIN model_version m ON m.id = p.model_version_id
+        WHERE r.study_id = %(study)s
+        ORDER BY n.number, a.position, r.phase DESC""",
+        {"study": study},
+    )
+
+
+def chain_of(connection: Connection, study: UUID) -> list[AuditEvent]:
+    """Return the study's events in order."""
+    return fetch_all(
+        connection, AuditEvent, "SELECT * FROM audit_event WHERE chain = %s ORDER BY seq", [study]
+    )
+
+
+def record_event(
+    connection: Connection, *, study: UUID, action: str, details: dict[str, object]
+) -> None:
+    """Append an event for an act that changes no table: a look at results, an export."""
+    connection.execute(
+        "SELECT record_event(%s, %s, %s, %s)", [study, action, str(study), Jsonb(details)]
+    )
+
+
+def current_data_sha256(connection: Connection, study: UUID) -> str:
+    """Digest the readings as the database did at unblinding, to compare with what was frozen."""
+    return fetch_value(
+        connection,
+        """SELECT encode(sha256(convert_to(coalesce(string_agg(
+               concat_ws(',', assignment_id, phase, call, confidence, submission_id), E'\\n'
+               ORDER BY assignment_id, phase), ''), 'UTF8')), 'hex')
+           FROM reading WHERE study_id = %s""",
+        [study],
+    )

@@ -1,0 +1,149 @@
+"""Check a chain of audit events: gapless, unaltered, and each reading's steps in order.
+
+Each event's hash covers the one before it, as the database computed it (0001_first.sql,
+append_event), so a change, a gap or a swap shows. A chain that was cut at its end, or made anew
+as a whole, shows only against an earlier head kept elsewhere: give it as the anchor.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+FIRST_PREVIOUS = "0" * 64
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """One event as the log holds it; `payload` is the text that was hashed."""
+
+    chain: UUID
+    seq: int
+    at: datetime
+    transaction: int
+    actor: str
+    database_role: str
+    action: str
+    entity: str
+    payload: str
+    payload_sha256: str
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A head of the chain noted outside: the hash of the event number `seq`."""
+
+    seq: int
+    hash: str
+
+
+@dataclass
+class ChainReport:
+    """What a check found; `problems` empty means the chain holds."""
+
+    events: int = 0
+    head: str = FIRST_PREVIOUS
+    unaided: int = 0
+    reveals: int = 0
+    aided: int = 0
+    problems: list[str] = field(default_factory=list[str])
+
+
+def event_hash(event: AuditEvent) -> str:
+    """Return the SHA-256 that this event must carry."""
+    microseconds = (event.at - EPOCH) // timedelta(microseconds=1)
+    fields = (
+        "reread-audit-v1",
+        event.previous_hash,
+        str(event.chain),
+        str(event.seq),
+        str(microseconds),
+        str(event.transaction),
+        event.actor,
+        event.database_role,
+        event.action,
+        event.entity,
+        event.payload_sha256,
+    )
+    return hashlib.sha256(b"".join(_netstring(text) for text in fields)).hexdigest()
+
+
+def verify_chain(events: Iterable[AuditEvent], *, anchors: Iterable[Anchor] = ()) -> ChainReport:
+    """Check links, payloads, numbers, anchors and the order of each reading's steps."""
+    report = ChainReport()
+    expected = {anchor.seq: anchor.hash for anchor in anchors}
+    steps: dict[str, set[str]] = {}
+    for event in events:
+        _check_link(event, report)
+        if expected.pop(event.seq, event.hash) != event.hash:
+            report.problems.append(f"event {event.seq} is not the one that was anchored")
+        _check_step(event, steps, report)
+        report.events, report.head = event.seq, event.hash
+    report.problems += [f"the chain ends before the anchored event {seq}" for seq in expected]
+    return report
+
+
+def readings_logged(events: Iterable[AuditEvent]) -> dict[str, Mapping[str, Any]]:
+    """Return reading id -> the row as it was logged when it was locked."""
+    return {event.entity: json.loads(event.payload) for event in events if _is_reading(event)}
+
+
+def event_from_json(line: str) -> AuditEvent:
+    """Read one line of an exported audit.jsonl."""
+    raw = json.loads(line)
+    raw["chain"] = UUID(raw["chain"])
+    raw["at"] = datetime.fromisoformat(raw["at"])
+    return AuditEvent(**raw)
+
+
+def event_to_json(event: AuditEvent) -> str:
+    """Write one line of an exported audit.jsonl."""
+    raw = dict(event.__dict__, chain=str(event.chain), at=event.at.isoformat())
+    return json.dumps(raw, ensure_ascii=False)
+
+
+def _check_link(event: AuditEvent, report: ChainReport) -> None:
+    if event.seq != report.events + 1:
+        report.problems.append(f"event {report.events + 1} is missing before event {event.seq}")
+    if event.previous_hash != report.head:
+        report.problems.append(f"event {event.seq} does not follow the event before it")
+    if hashlib.sha256(event.payload.encode()).hexdigest() != event.payload_sha256:
+        report.problems.append(f"the payload of event {event.seq} was altered")
+    if event_hash(event) != event.hash:
+        report.problems.append(f"event {event.seq} was altered")
+
+
+def _check_step(event: AuditEvent, steps: dict[str, set[str]], report: ChainReport) -> None:
+    """Order is proven by the numbers of the events, never by clocks."""
+    if event.action == "reveal.insert":
+        step, needs = "reveal", "unaided"
+        report.reveals += 1
+    elif _is_reading(event):
+        step = json.loads(event.payload)["phase"]
+        needs = "reveal" if step == "aided" else ""
+        report.aided += step == "aided"
+        report.unaided += step == "unaided"
+    else:
+        return
+    assignment = json.loads(event.payload)["assignment_id"]
+    seen = steps.setdefault(assignment, set())
+    if needs and needs not in seen:
+        report.problems.append(f"event {event.seq}: {step} of {assignment} came before {needs}")
+    if step in seen:
+        report.problems.append(f"event {event.seq}: a second {step} of {assignment}")
+    seen.add(step)
+
+
+def _is_reading(event: AuditEvent) -> bool:
+    return event.action == "reading.insert"
+
+
+def _netstring(text: str) -> bytes:
+    data = text.encode()
+    return b"%d:%s," % (len(data), data)

@@ -1,0 +1,50 @@
+"""Builds the web application: the only place where its parts are wired together."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from app.db.session import Database
+from app.settings import Settings
+from app.storage import Storage
+from app.web.access import refuse_undeclared
+from app.web.protection import Protection
+from app.web.refusals import add_refusals
+from app.web.rendering import STATIC
+from app.web.routes import accounts, home, importing, models, reading_room, results, studies
+from app.web.services import Services
+
+LARGEST_FORM = 1024**2  # bytes; only the import takes more
+
+
+def utc_now() -> datetime:
+    """Return the time of day of the running application."""
+    return datetime.now(UTC)
+
+
+def build_app(
+    settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now
+) -> FastAPI:
+    """Build the application; raises RuntimeError when a route declares no permission."""
+    app = FastAPI(
+        title="reread",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=LARGEST_FORM,
+    )
+    app.state.services = Services(settings, database, Storage(settings.storage_url), clock)
+    for corner in (accounts, home, importing, studies, reading_room, results, models):
+        app.include_router(corner.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    add_refusals(app)
+    refuse_undeclared(app)
+    return app
+
+
+def build_site(settings: Settings, database: Database) -> ASGIApp:
+    """Build what the server runs: the application inside its protection."""
+    return Protection(build_app(settings, database), public_url=settings.public_url)

@@ -1,0 +1,190 @@
+"""Several readers together: what holds for readers and cases in general, and what does not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.statistics.arrays import Bools, Floats
+from app.statistics.covariance import (
+    METHODS,
+    Estimates,
+    Method,
+    area_estimates,
+    share_estimates,
+)
+from app.statistics.notes import Note
+from app.statistics.obuchowski_rockette import ObuchowskiRockette, obuchowski_rockette
+from app.statistics.prepare import Prepared
+from app.statistics.table import NONE
+from app.statistics.ustatistics import Estimator, UStatistic, u_statistics
+
+FEWEST_RANDOM_READERS = 4
+"""Below this many readers the analysis with fixed readers is the default."""
+
+FEW_READERS = 5
+"""Up to this many readers a study carries no claim about readers in general."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure of accuracy, averaged over readers and compared between the modalities.
+
+    `obuchowski_rockette` uses the cases that every reader read in both modalities;
+    `u_statistics` are those of the difference and use every reading. `default` names the
+    analysis to report.
+    """
+
+    cases: int
+    positives: int
+    negatives: int
+    default: str
+    obuchowski_rockette: dict[Method, ObuchowskiRockette] | None
+    u_statistics: dict[Estimator, UStatistic] | None
+    u_statistics_modalities: dict[Estimator, dict[str, UStatistic]] | None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mrmc:
+    """All measures over readers, and the population to which they apply."""
+
+    readers: tuple[str, ...]
+    population: str
+    auc: Measure
+    auc_calls: Measure
+    sensitivity: Measure
+    specificity: Measure
+    notes: tuple[Note, ...] = ()
+
+
+def population_sentence(readers: int) -> str:
+    """Say to whom results from this many readers apply."""
+    if readers == 1:
+        return "One reader: the result is about this reader, on cases like these."
+    if readers < FEWEST_RANDOM_READERS:
+        return (
+            f"{readers} readers: the result is about these readers only, on cases like these. So "
+            "few cannot stand for readers in general: the variation between readers would be "
+            f"estimated from {readers - 1} degrees of freedom."
+        )
+    if readers <= FEW_READERS:
+        return (
+            f"{readers} readers: the test treats them as a sample of readers like these, but so "
+            "few carry no claim about readers in general."
+        )
+    return (
+        f"{readers} readers: the result is about readers like these and cases like these, as far "
+        "as both were drawn at random."
+    )
+
+
+def mrmc(study: Prepared) -> Mrmc:
+    """Analyse all readers of a study with two modalities."""
+    calls = np.where(study.called == NONE, np.nan, study.called)  # (2, R, C)
+    positive = calls[:, :, study.truth]
+    negative = 1 - calls[:, :, ~study.truth]
+    readers = len(study.readers)
+    sentence = population_sentence(readers)
+    notes: tuple[Note, ...] = ()
+    if readers <= FEW_READERS:
+        notes = (Note("few_readers", sentence),)
+    names = study.modalities
+    return Mrmc(
+        study.readers,
+        sentence,
+        _measure(study.truth, study.scores, names, area_estimates, "score"),
+        _measure(study.truth, calls, names, area_estimates, "call"),
+        _measure(*_as_areas(positive), names, _shares, "call"),
+        _measure(*_as_areas(negative), names, _shares, "call", positive=False),
+        notes,
+    )
+
+
+def _as_areas(right: Floats) -> tuple[Bools, Floats]:
+    """Write shares (2, R, K) as areas against two cases that always score one half.
+
+    A right call then wins and a wrong one loses, so that the area is the share of right calls,
+    and the two cases add no variance.
+    """
+    halves = np.full((*right.shape[:2], 2), 0.5)
+    truth = np.arange(right.shape[2] + 2) < right.shape[2]
+    return truth, np.concatenate((right, halves), axis=2)
+
+
+def _shares(truth: Bools, values: Floats) -> Estimates:
+    return share_estimates(values[:, truth] == 1)
+
+
+def _measure(
+    truth: Bools,
+    values: Floats,
+    names: tuple[str, ...],
+    estimate: Callable[[Bools, Floats], Estimates],
+    what: str,
+    *,
+    positive: bool = True,
+) -> Measure:
+    """Analyse values (2, R, C), nan where missing; shares come as areas from `_as_areas`."""
+    readers = values.shape[1]
+    complete = ~np.isnan(values).any(axis=(0, 1))
+    shares = estimate is _shares
+    m = int((complete & truth).sum())
+    n = 0 if shares else int(complete.sum()) - m
+    default = (
+        "random_readers_random_cases"
+        if readers >= FEWEST_RANDOM_READERS
+        else "fixed_readers_random_cases"
+    )
+    notes: list[Note] = []
+    tested = _obuchowski_rockette(truth[complete], values[:, :, complete], estimate, notes)
+    if not complete.all() and not np.isnan(values).all():
+        text = (
+            f"{int((~complete).sum())} cases lack a {what} of some reader; the "
+            "Obuchowski-Rockette analysis leaves them out, the U-statistics keep them."
+        )
+        notes.append(Note("incomplete_cases", text))
+    u, by_modality = _u_statistics(truth, values, names, notes)
+    counts = (m, n) if positive else (n, m)
+    return Measure(m + n, *counts, default, tested, u, by_modality, tuple(notes))
+
+
+def _obuchowski_rockette(
+    truth: Bools,
+    values: Floats,
+    estimate: Callable[[Bools, Floats], Estimates],
+    notes: list[Note],
+) -> dict[Method, ObuchowskiRockette] | None:
+    _, readers, cases = values.shape
+    try:
+        estimates = estimate(truth, values.reshape(2 * readers, cases))
+    except ValueError as refused:
+        notes.append(Note("too_few_cases", f"No analysis over readers: {refused}"))
+        return None
+    cells = (2, readers)
+    return {
+        method: obuchowski_rockette(
+            estimates.values.reshape(cells),
+            estimates.covariance[method].reshape(*cells, *cells),
+            method,
+        )
+        for method in METHODS
+    }
+
+
+def _u_statistics(
+    truth: Bools, values: Floats, names: tuple[str, ...], notes: list[Note]
+) -> tuple[dict[Estimator, UStatistic] | None, dict[Estimator, dict[str, UStatistic]] | None]:
+    differences: dict[Estimator, UStatistic] = {}
+    modalities: dict[Estimator, dict[str, UStatistic]] = {}
+    estimators: tuple[Estimator, ...] = ("unbiased", "mle")
+    for estimator in estimators:
+        try:
+            found = u_statistics(truth, values, estimator)
+        except ValueError as refused:
+            if values.shape[1] > 1:
+                notes.append(Note("no_u_statistics", f"No U-statistics: {refused}"))
+            return None, None
+        differences[estimator] = found.difference
+        modalities[estimator] = {names[0]: found.baseline, names[1]: found.comparison}
+    return differences, modalities

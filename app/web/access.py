@@ -1,0 +1,142 @@
+"""Who may call a route, and the connection it gets. A route without a permission is refused.
+
+Every route has exactly one of `Anyone`, `SignedIn`, `ReaderOnly`, `CoordinatorOnly` among its
+parameters; app/main.py does not start otherwise. Which study a person may see is decided by the
+database (row-level security): what is not theirs does not exist.
+"""
+
+from collections.abc import Generator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from app.actions.manage_accounts import identify
+from app.db.session import Connection, Role
+from app.domain.access import Account, AccountRole
+from app.domain.errors import NotAllowed, SignInNeeded
+from app.web.services import services_of
+
+LOCAL_COOKIE = "reread"
+SECURE_COOKIE = "__Host-reread"
+
+
+def cookie_name(request: Request) -> str:
+    """Return the session cookie's name; over https it is bound to the host by its prefix."""
+    return SECURE_COOKIE if services_of(request).settings.secure_cookies else LOCAL_COOKIE
+
+
+def session_token(request: Request) -> str:
+    """Return the session token the browser sent, or ''."""
+    return request.cookies.get(cookie_name(request), "")
+
+
+def anyone(request: Request) -> Account | None:
+    """Permission: nobody need be signed in; gives whoever is."""
+    token = session_token(request)
+    if not token:
+        return None
+    services = services_of(request)
+    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+        try:
+            return identify(connection, token=token, now=services.clock())
+        except SignInNeeded:
+            return None
+
+
+def signed_in(request: Request) -> Account:
+    """Permission: any account."""
+    token = session_token(request)
+    if not token:
+        raise SignInNeeded("Sign in first.")
+    services = services_of(request)
+    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+        return identify(connection, token=token, now=services.clock())
+
+
+def reader_only(request: Request) -> Account:
+    """Permission: a reader."""
+    account = signed_in(request)
+    if account.role is not AccountRole.READER:
+        raise NotAllowed("This page is for readers; you are signed in as a coordinator.")
+    return account
+
+
+def coordinator_only(request: Request) -> Account:
+    """Permission: a coordinator."""
+    account = signed_in(request)
+    if account.role is not AccountRole.COORDINATOR:
+        raise NotAllowed("This page is for study coordinators; you are signed in as a reader.")
+    return account
+
+
+PERMISSIONS = (anyone, signed_in, reader_only, coordinator_only)
+
+Anyone = Annotated[Account | None, Depends(anyone)]
+SignedIn = Annotated[Account, Depends(signed_in)]
+ReaderOnly = Annotated[Account, Depends(reader_only)]
+CoordinatorOnly = Annotated[Account, Depends(coordinator_only)]
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    """Return every route of the application; raises RuntimeError for anything that is not one.
+
+    Only /static is served by something else: files anybody may have.
+    """
+    found = [context.original_route for context in iter_route_contexts(app.routes)]
+    strange = [
+        r for r in found if not isinstance(r, APIRoute) and getattr(r, "name", "") != "static"
+    ]
+    if strange:
+        raise RuntimeError(f"These routes cannot declare a permission: {strange}")
+    return [route for route in found if isinstance(route, APIRoute)]
+
+
+def permission_of(route: APIRoute) -> str | None:
+    """Return the name of the permission a route declares; None where it declares none."""
+    found = {call.__name__ for call in PERMISSIONS if _uses(route.dependant, call)}
+    return found.pop() if len(found) == 1 else None
+
+
+def refuse_undeclared(app: FastAPI) -> None:
+    """Raise RuntimeError naming the routes that declare no single permission."""
+    undeclared = [route.path for route in routes_of(app) if permission_of(route) is None]
+    if undeclared:
+        raise RuntimeError(f"These routes declare no permission: {', '.join(undeclared)}")
+
+
+def _uses(dependant: Dependant, call: object) -> bool:
+    return dependant.call is call or any(_uses(inner, call) for inner in dependant.dependencies)
+
+
+# One transaction a request. scope="function" commits before the answer is sent: without it
+# FastAPI would answer first, and "saved" could be said of a commit that then fails.
+
+
+def _connect(request: Request, role: Role, actor: UUID | None) -> Generator[Connection]:
+    with services_of(request).database.begin(role, actor=actor) as connection:
+        yield connection
+
+
+def _as_account(request: Request) -> Generator[Connection]:
+    yield from _connect(request, Role.ACCOUNT, None)
+
+
+def _as_reader(request: Request, account: ReaderOnly) -> Generator[Connection]:
+    yield from _connect(request, Role.READER, account.id)
+
+
+def _as_coordinator(request: Request, account: CoordinatorOnly) -> Generator[Connection]:
+    yield from _connect(request, Role.COORDINATOR, account.id)
+
+
+def _as_analyst(request: Request, account: CoordinatorOnly) -> Generator[Connection]:
+    yield from _connect(request, Role.ANALYST, account.id)
+
+
+AccountConnection = Annotated[Connection, Depends(_as_account, scope="function")]
+ReaderConnection = Annotated[Connection, Depends(_as_reader, scope="function")]
+CoordinatorConnection = Annotated[Connection, Depends(_as_coordinator, scope="function")]
+AnalystConnection = Annotated[Connection, Depends(_as_analyst, scope="function")]

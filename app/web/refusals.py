@@ -1,0 +1,53 @@
+"""Refusals into answers: the status, the sentence, and where signing in is needed the way there."""
+
+import logging
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from app.domain.errors import InvalidInput, Refusal, SignInNeeded, TooManyAttempts
+from app.web.pages import RefusalPage
+from app.web.rendering import render
+
+log = logging.getLogger("reread")
+
+_SENTENCES = {
+    404: "There is no such page.",
+    405: "This address cannot be used that way.",
+    413: "More was sent than is accepted.",
+}
+
+
+def add_refusals(app: FastAPI) -> None:
+    """Teach the application to answer every refusal with a page that helps."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, SignInNeeded) and request.method == "GET":
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
+    if not isinstance(error, Refusal):
+        raise error
+    problems = error.problems if isinstance(error, InvalidInput) else ()
+    page = RefusalPage(status=error.status, sentence=str(error), problems=problems)
+    response = render(page, status=error.status)
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _http(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    sentence = _SENTENCES.get(status, "This request cannot be answered.")
+    return render(RefusalPage(status=status, sentence=sentence), status=status)
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    # The traceback goes to the log; neither it nor any study text goes into the page.
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    sentence = "Something went wrong on the server. Nothing was saved by this request."
+    return render(RefusalPage(status=500, sentence=sentence), status=500)

@@ -1,0 +1,126 @@
+"""Results and export of an unblinded study; every look and every file is written down."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app import __version__
+from app.actions import export_study
+from app.actions.analyse_file import AnalysisOptions, as_text, read_file, table_of
+from app.actions.analyse_study import analyse_study
+from app.actions.design_study import find_study
+from app.db import studies
+from app.db.session import Connection, Role
+from app.db.studies import Study
+from app.domain.access import Account
+from app.domain.errors import Conflict, NotFound
+from app.statistics.figures import roc_figure
+from app.web.access import AnalystConnection, CoordinatorOnly
+from app.web.pages import ResultsPage
+from app.web.rendering import render
+from app.web.services import Services, services_of
+
+router = APIRouter()
+
+FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
+
+
+@router.get("/studies/{code}/results")
+def show_results(
+    request: Request, viewer: CoordinatorOnly, connection: AnalystConnection, code: str
+) -> Response:
+    """Show the results page."""
+    study = unblinded_study(services_of(request), connection, viewer, code)
+    found = analyse_study(connection, study=study, by=viewer)
+    if study.model_version_id is None:
+        raise NotFound("This study has no model.")
+    model = studies.model_version(connection, study.model_version_id)
+    if model is None:
+        raise NotFound("The model of this study is not registered.")
+    page = ResultsPage(
+        viewer=viewer,
+        study=study,
+        analysis=found.analysis.json(),
+        file_sha256=found.file_sha256,
+        software_version=__version__,
+        reader_names=found.reader_names,
+        simulated_readers=found.simulated,
+        model=model,
+    )
+    return render(page)
+
+
+@router.get("/studies/{code}/results/analysis.json")
+def download_analysis(
+    request: Request, viewer: CoordinatorOnly, connection: AnalystConnection, code: str
+) -> Response:
+    """Give the numbers of the page as `reread analyse` writes them."""
+    study = unblinded_study(services_of(request), connection, viewer, code)
+    found = analyse_study(connection, study=study, by=viewer)
+    return _download(as_text(found.analysis).encode(), f"{code}-analysis.json", "application/json")
+
+
+@router.get("/studies/{code}/results/roc/{reader}.{form}")
+def show_roc(
+    request: Request,
+    viewer: CoordinatorOnly,
+    connection: AnalystConnection,
+    code: str,
+    reader: str,
+    form: Literal["svg", "pdf", "png"],
+) -> Response:
+    """Draw a reader's ROC figure."""
+    study = unblinded_study(services_of(request), connection, viewer, code)
+    content = export_study.readings_csv(connection, study=study)
+    options = AnalysisOptions(positive=study.positive_class)
+    table = table_of(read_file(content, "readings.csv", options), options)
+    if reader not in table.readers:
+        raise NotFound("There is no such reader in this study.")
+    figure = roc_figure(table, reader, positive=study.positive_class, form=form)
+    return Response(figure, media_type=FIGURES[form])
+
+
+@router.get("/studies/{code}/export/{name}")
+def download_export(
+    request: Request,
+    viewer: CoordinatorOnly,
+    connection: AnalystConnection,
+    code: str,
+    name: Literal["readings.csv", "codebook.csv", "audit.jsonl"],
+) -> Response:
+    """Give one file of the export."""
+    study = unblinded_study(services_of(request), connection, viewer, code)
+    if name == "codebook.csv":
+        content = export_study.codebook_csv()
+    elif name == "audit.jsonl":
+        content = export_study.audit_jsonl(connection, study=study)
+    else:
+        content = export_study.readings_csv(connection, study=study)
+    export_study.record_export(connection, study=study, what=name, content=content, by=viewer)
+    kind = "text/csv; charset=utf-8" if name.endswith(".csv") else "application/jsonl"
+    return _download(content, f"{code}-{name}", kind)
+
+
+def unblinded_study(
+    services: Services, connection: Connection, viewer: Account, code: str
+) -> Study:
+    """Return an unblinded study of the viewer's; raises Conflict while it is blinded.
+
+    The analyst's connection does not see blinded studies at all, so the reason is asked of the
+    coordinator's.
+    """
+    study = studies.study_by_code(connection, code)
+    if study is not None:
+        return study
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as coordinators:
+        blinded = find_study(coordinators, code=code)
+    raise Conflict(
+        f'The study "{code}" is {blinded.state}. Results exist only after unblinding, which '
+        "follows closing."
+    )
+
+
+def _download(content: bytes, name: str, kind: str) -> Response:
+    disposition = f'attachment; filename="{name}"'
+    return Response(content, media_type=kind, headers={"Content-Disposition": disposition})

@@ -1,0 +1,244 @@
+"""The coordinator's pages of a study, from draft to unblinding."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.actions import design_study, manage_accounts
+from app.actions.score_cases import request_scoring
+from app.db import cases, jobs, studies
+from app.db.session import Connection, Role
+from app.domain.access import Account
+from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.web.access import CoordinatorConnection, CoordinatorOnly, session_token
+from app.web.pages import CasesPage, NewStudyPage, StudyPage, UnblindPage
+from app.web.rendering import render, render_block
+from app.web.routes.accounts import client_address
+from app.web.services import services_of
+
+router = APIRouter()
+
+
+@router.get("/studies/new")
+def show_new_study(viewer: CoordinatorOnly) -> Response:
+    """Show the form of a new study."""
+    return render(NewStudyPage(viewer=viewer, instructions=design_study.INSTRUCTIONS))
+
+
+@router.post("/studies/new")
+def create_study(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: Annotated[str, Form()] = "",
+    title: Annotated[str, Form()] = "",
+    instructions: Annotated[str, Form()] = "",
+) -> Response:
+    """Store a draft."""
+    try:
+        design_study.create_study(
+            connection, code=code, title=title, instructions=instructions, by=viewer
+        )
+    except (InvalidInput, Conflict) as refusal:
+        page = NewStudyPage(
+            viewer=viewer, code=code, title=title, instructions=instructions, problem=str(refusal)
+        )
+        return render(page, status=refusal.status)
+    return _to_study(code.strip())
+
+
+@router.get("/studies/{code}")
+def show_study(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+    """Show how far a study is and what comes next."""
+    return render(_study_page(connection, viewer, code))
+
+
+@router.get("/studies/{code}/progress")
+def show_progress(
+    viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str
+) -> Response:
+    """Give the progress block alone, for the page to refresh itself."""
+    return render_block(_study_page(connection, viewer, code), "progress")
+
+
+@router.post("/studies/{code}/score")
+def score_study(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    model_version: Annotated[str, Form()] = "",
+) -> Response:
+    """Queue the study's images for the workers."""
+    study = design_study.find_study(connection, code=code)
+    chosen = next(
+        (m for m in studies.model_versions(connection) if str(m.id) == model_version), None
+    )
+    if chosen is None:
+        sentence = "Choose one of the listed models. If there is none, start a worker first."
+        return render(_study_page(connection, viewer, code, problem=sentence), status=422)
+    request_scoring(connection, study=study, model_version=chosen.id)
+    return _to_study(code)
+
+
+@router.post("/studies/{code}/open")
+def open_study(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+    """Open a draft to its readers."""
+    study = design_study.find_study(connection, code=code)
+    try:
+        design_study.open_study(connection, study=study, by=viewer)
+    except design_study.NotReady as refusal:
+        page = _study_page(connection, viewer, code, problem=str(refusal))
+        return render(page, status=refusal.status)
+    return _to_study(code)
+
+
+@router.post("/studies/{code}/close")
+def close_study(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+    """Close an open study."""
+    study = design_study.find_study(connection, code=code)
+    design_study.close_study(connection, study=study, by=viewer)
+    return _to_study(code)
+
+
+@router.post("/studies/{code}/invitations")
+def invite_reader(
+    request: Request,
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    email: Annotated[str, Form()] = "",
+) -> Response:
+    """Make an invitation; its link is shown once, in this answer."""
+    study = design_study.find_study(connection, code=code)
+    services = services_of(request)
+    try:
+        token = manage_accounts.invite_reader(
+            connection, study=study.id, email=email, now=services.clock(), by=viewer
+        )
+    except InvalidInput as refusal:
+        page = _study_page(connection, viewer, code, problem=str(refusal))
+        return render(page, status=refusal.status)
+    base = services.settings.public_url or str(request.base_url).rstrip("/")
+    link = f"{base}/invitations/{token}"
+    return render(_study_page(connection, viewer, code, invitation_link=link))
+
+
+@router.get("/studies/{code}/cases")
+def show_cases(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+    """Show the gallery."""
+    study = design_study.find_study(connection, code=code)
+    page = CasesPage(
+        viewer=viewer,
+        study=study,
+        counts=studies.counts_of(connection, study.id),
+        cases=studies.cases_of(connection, study.id),
+    )
+    return render(page)
+
+
+@router.get("/studies/{code}/cases/{case}/images/{position}")
+def show_case_image(
+    request: Request,
+    _viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    case: UUID,
+    position: int,
+) -> Response:
+    """Give an image of a case of this coordinator's."""
+    design_study.find_study(connection, code=code)
+    key = cases.image_key(connection, case=case, position=position)
+    if key is None:
+        raise NotFound("There is no such image.")
+    return Response(services_of(request).storage.get(key), media_type="image/jpeg")
+
+
+@router.get("/studies/{code}/unblind")
+def show_unblind(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+    """Show what unblinding means and what is missing."""
+    return render(_unblind_page(connection, viewer, code))
+
+
+@router.post("/studies/{code}/unblind")
+def unblind_study(
+    request: Request,
+    viewer: CoordinatorOnly,
+    code: str,
+    password: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Unblind a closed study: the password again, a reason, and the data set is frozen.
+
+    Two transactions: a wrong password is counted even though nothing else happens.
+    """
+    services = services_of(request)
+    with services.database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
+        confirmed = manage_accounts.confirm_password(
+            connection,
+            password=password,
+            token=session_token(request),
+            address=client_address(request),
+            now=services.clock(),
+            by=viewer,
+        )
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        if not confirmed:
+            sentence = "This is not your password. Nothing was unblinded."
+            page = _unblind_page(connection, viewer, code, reason=reason, problem=sentence)
+            return render(page, status=422)
+        study = design_study.find_study(connection, code=code)
+        try:
+            design_study.unblind_study(connection, study=study, reason=reason, by=viewer)
+        except InvalidInput as refusal:
+            page = _unblind_page(connection, viewer, code, reason=reason, problem=str(refusal))
+            return render(page, status=refusal.status)
+    return RedirectResponse(f"/studies/{code}/results", status_code=303)
+
+
+def _to_study(code: str) -> Response:
+    return RedirectResponse(f"/studies/{code}", status_code=303)
+
+
+def _study_page(
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    *,
+    problem: str | None = None,
+    invitation_link: str | None = None,
+) -> StudyPage:
+    study = design_study.find_study(connection, code=code)
+    queue = jobs.job_counts(connection, study.id)
+    model = study.model_version_id
+    return StudyPage(
+        viewer=viewer,
+        problem=problem,
+        study=study,
+        counts=studies.counts_of(connection, study.id),
+        readers=studies.progress_of(connection, study.id),
+        invitations=studies.invitations_of(connection, study.id),
+        model=studies.model_version(connection, model) if model else None,
+        models=studies.model_versions(connection),
+        scoring=queue.unfinished > 0,
+        failed_jobs=queue.failed,
+        invitation_link=invitation_link,
+    )
+
+
+def _unblind_page(
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    *,
+    reason: str = "",
+    problem: str | None = None,
+) -> UnblindPage:
+    study = design_study.find_study(connection, code=code)
+    return UnblindPage(
+        viewer=viewer,
+        problem=problem,
+        study=study,
+        readers=studies.progress_of(connection, study.id),
+        reason=reason,
+    )
