@@ -108,7 +108,7 @@ def _as_areas(right: Floats) -> tuple[Bools, Floats]:
     and the two cases add no variance.
     """
     halves = np.full((*right.shape[:2], 2), 0.5)
-    truth = np.arange(right.shape[2] + 2) < right.shape[2]
+    truth = np.repeat([True, False], [right.shape[2], 2])
     return truth, np.concatenate((right, halves), axis=2)
 
 
@@ -175,16 +175,16 @@ def _obuchowski_rockette(
 def _u_statistics(
     truth: Bools, values: Floats, names: tuple[str, ...], notes: list[Note]
 ) -> tuple[dict[Estimator, UStatistic] | None, dict[Estimator, dict[str, UStatistic]] | None]:
-    differences: dict[Estimator, UStatistic] = {}
-    modalities: dict[Estimator, dict[str, UStatistic]] = {}
-    estimators: tuple[Estimator, ...] = ("unbiased", "mle")
-    for estimator in estimators:
-        try:
-            found = u_statistics(truth, values, estimator)
-        except ValueError as refused:
-            if values.shape[1] > 1:
-                notes.append(Note("no_u_statistics", f"No U-statistics: {refused}"))
-            return None, None
-        differences[estimator] = found.difference
-        modalities[estimator] = {names[0]: found.baseline, names[1]: found.comparison}
-    return differences, modalities
+    try:
+        found = u_statistics(truth, values)
+    except ValueError as refused:
+        if values.shape[1] > 1:
+            notes.append(Note("no_u_statistics", f"No U-statistics: {refused}"))
+        return None, None
+    return (
+        {estimator: each.difference for estimator, each in found.items()},
+        {
+            estimator: {names[0]: each.baseline, names[1]: each.comparison}
+            for estimator, each in found.items()
+        },
+    )

@@ -14,7 +14,7 @@ References
 
 from dataclasses import dataclass
 from itertools import product
-from math import floor, sqrt
+from math import floor, prod, sqrt
 from typing import Literal
 
 import numpy as np
@@ -54,42 +54,60 @@ class UStatistics:
     difference: UStatistic
 
 
+PATTERNS = tuple(product((0, 1), repeat=3))
+"""Whether two successes share reader, positive and negative: 1 shared, 0 not."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Modality:
-    success: Floats  # (R, m, n) kernel, 0 where not read
-    weight: Floats  # (R, m, n) 1 where both cases were read
+    """One modality's successes, summed over each set of factors that a pair need not share."""
 
-    @property
-    def area(self) -> float:
-        return float(self.success.sum() / self.weight.sum())
+    area: float
+    successes: tuple[Floats, ...]  # per pattern, the successes summed over what is not shared
+    weights: tuple[Floats, ...] | None  # the same of "both cases were read"; None: all were
+
+
+def _marginals(cells: Floats) -> tuple[Floats, ...]:
+    """Sum cells (R, m, n) over the factors that each pattern does not share."""
+    over_readers = cells.sum(axis=0)
+    sums: list[Floats] = []
+    for reader, positive, negative in PATTERNS:
+        start, first = (cells, 1) if reader else (over_readers, 0)
+        axes = tuple(axis + first for axis, shared in enumerate((positive, negative)) if not shared)
+        sums.append(np.ascontiguousarray(start.sum(axis=axes) if axes else start))
+    return tuple(sums)
 
 
 def _modality(truth: Bools, scores: Floats) -> _Modality:
-    """Kernel of scores (R, C), nan where a reader did not read."""
+    """Success of every pair of cases, from scores (R, C), nan where a reader did not read."""
     positive, negative = scores[:, truth, None], scores[:, None, ~truth]
-    difference = positive - negative  # nan where one of the two is missing
-    weight = (~np.isnan(difference)).astype(np.float64)
-    return _Modality(np.nan_to_num((np.sign(difference) + 1) / 2), weight)
+    success = (positive > negative) + 0.5 * (positive == negative)  # (R, m, n), False at nan
+    if not np.isnan(scores).any():
+        return _Modality(float(success.mean()), _marginals(success), None)
+    weight = ~np.isnan(positive) & ~np.isnan(negative)
+    if not weight.any():
+        raise ValueError("No reader read a case of each class in both modalities.")
+    area = float(success.sum() / weight.sum())
+    return _Modality(area, _marginals(success), _marginals(weight.astype(np.float64)))
 
 
-def _totals(a: Floats, b: Floats) -> Floats:
-    """Sum a b over pairs that share reader, positive and negative (index 1) or need not (0).
+def _totals(a: tuple[Floats, ...], b: tuple[Floats, ...]) -> Floats:
+    """Sum of products over all pairs that share what the pattern says, (2, 2, 2).
 
-    Shape (2, 2, 2): index 0 sums over all pairs, equal or not.
+    Index 0 does not mean different: it sums over all pairs, equal or not.
     """
-    totals = np.empty((2, 2, 2))
-    for share_reader in (0, 1):
-        x, y = (a, b) if share_reader else (a.sum(axis=0), b.sum(axis=0))
-        axes = x.ndim - 2, x.ndim - 1
-        for share_positive, share_negative in product((0, 1), repeat=2):
-            summed = tuple(
-                axis
-                for axis, shared in zip(axes, (share_positive, share_negative), strict=True)
-                if not shared
-            )
-            left, right = (z.sum(axis=summed) if summed else z for z in (x, y))
-            totals[share_reader, share_positive, share_negative] = float(np.vdot(left, right))
-    return totals
+    return np.array([float(np.vdot(x, y)) for x, y in zip(a, b, strict=True)]).reshape(2, 2, 2)
+
+
+def _weights(a: _Modality, b: _Modality, counts: tuple[int, int, int]) -> Floats:
+    if a.weights is None and b.weights is None:
+        every = [
+            prod(count if shared else count**2 for count, shared in zip(counts, p, strict=True))
+            for p in PATTERNS
+        ]
+        return np.array(every, dtype=np.float64).reshape(2, 2, 2)
+    full = _marginals(np.ones(counts))
+    return _totals(a.weights or full, b.weights or full)
 
 
 def _exactly(totals: Floats) -> Floats:
@@ -123,20 +141,19 @@ class _Moments:
         return parts
 
 
-def _moments(a: _Modality, b: _Modality, estimator: Estimator) -> _Moments:
-    totals, weights = _totals(a.success, b.success), _totals(a.weight, b.weight)
+def _moments(totals: Floats, weights: Floats, estimator: Estimator) -> _Moments:
     exact_weights = _exactly(weights)
+    if exact_weights[0, 0, 0] == 0:
+        raise ValueError("No two readers read different cases, so no variance can be estimated.")
     shares = exact_weights / weights[0, 0, 0]
     # The MLE takes the readers and cases at hand as the population: pairs may coincide [3]_.
     over, under = (
         (_exactly(totals), exact_weights) if estimator == "unbiased" else (totals, weights)
     )
-    if exact_weights[0, 0, 0] == 0:
-        raise ValueError("No two readers read different cases, so no variance can be estimated.")
     return _Moments(np.divide(over, under, out=np.zeros_like(over), where=under > 0), shares)
 
 
-def u_statistics(truth: Bools, scores: Floats, estimator: Estimator) -> UStatistics:
+def u_statistics(truth: Bools, scores: Floats) -> dict[Estimator, UStatistics]:
     """Analyse scores (2, R, C), baseline first, nan where not read; truth (C,).
 
     Needs two readers and two cases of each class that some reader read; ValueError otherwise.
@@ -148,21 +165,35 @@ def u_statistics(truth: Bools, scores: Floats, estimator: Estimator) -> UStatist
             f"U-statistics need two readers and two cases of each class, not {readers} readers, "
             f"{m} positive and {n} negative cases."
         )
-    zero, one = (_modality(truth, arm) for arm in scores)
-    if not zero.weight.any() or not one.weight.any():
-        raise ValueError("No reader read a case of each class in both modalities.")
-    arms = ((zero, zero), (one, one), (zero, one))
     counts = (readers, m, n)
-    variances = [_moments(*pair, estimator).covariance for pair in arms]
+    zero, one = (_modality(truth, arm) for arm in scores)
+    arms = ((zero, zero), (one, one), (zero, one))
+    sums = [(_totals(a.successes, b.successes), _weights(a, b, counts)) for a, b in arms]
+    unbiased = [_moments(totals, weights, "unbiased") for totals, weights in sums]
+    mle = [_moments(totals, weights, "mle") for totals, weights in sums]
     # The degrees of freedom take the unbiased components under both estimators, as iMRMC does.
-    parts = [_moments(*pair, "unbiased").parts for pair in arms]
+    parts = [moments.parts for moments in unbiased]
+    areas = (zero.area, one.area)
+    return {
+        "unbiased": _results(areas, unbiased, parts, counts),
+        "mle": _results(areas, mle, parts, counts),
+    }
+
+
+def _results(
+    areas: tuple[float, float],
+    moments: list[_Moments],
+    parts: list[Floats],
+    counts: tuple[int, int, int],
+) -> UStatistics:
+    zero, one, both = (each.covariance for each in moments)
     return UStatistics(
-        _result(zero.area, 0.5, variances[0], parts[0], counts),
-        _result(one.area, 0.5, variances[1], parts[1], counts),
+        _result(areas[0], 0.5, zero, parts[0], counts),
+        _result(areas[1], 0.5, one, parts[1], counts),
         _result(
-            one.area - zero.area,
+            areas[1] - areas[0],
             0.0,
-            variances[0] + variances[1] - 2 * variances[2],
+            zero + one - 2 * both,
             parts[0] + parts[1] - 2 * parts[2],
             counts,
         ),

@@ -209,7 +209,7 @@ def jackknife_only(found: ObuchowskiRockette, rrrc: FTest, rrfc: FTest) -> dict[
 def u_numbers(name: str, estimator: Any) -> dict[str, Any]:  # noqa: ANN401
     truth, scores = readings()
     # iMRMC's difference is test 1 minus test 2.
-    found = u_statistics(truth, scores[::-1], estimator)
+    found = u_statistics(truth, scores[::-1])[estimator]
     results: dict[str, UStatistic] = {
         "test1": found.comparison,
         "test2": found.baseline,
