@@ -83,13 +83,10 @@
 
   function show(id) {
     chosen = { case: stage().dataset.case, slide: id };
-    for (const slide of document.querySelectorAll("[data-slide]")) {
-      slide.hidden = slide.id !== id;
-      if (slide.hidden) continue;
-      const element = slide.querySelector("[data-viewer]");
-      if (viewers.has(element)) addMap(element, viewers.get(element));
-      else open(element);
-    }
+    for (const slide of document.querySelectorAll("[data-slide]")) slide.hidden = slide.id !== id;
+    const element = currentSlide().querySelector("[data-viewer]");
+    if (viewers.has(element)) addMap(element, viewers.get(element));
+    else open(element);
     for (const button of document.querySelectorAll("[data-show]")) {
       button.setAttribute("aria-pressed", String(button.dataset.show === id));
     }
