@@ -15,7 +15,7 @@ KNOWN = {
     "DATABASE_URL": "the Postgres server; without it an embedded one runs under REREAD_DATA",
     "REREAD_SECRET": "at least 32 characters; the database roles' passwords derive from it",
     "REREAD_DATA": "the folder for the embedded database and the files (default .reread)",
-    "REREAD_STORAGE": "where images and overlays lie: folder or s3://... (default REREAD_DATA/files)",
+    "REREAD_STORAGE": "where images and overlays lie (default REREAD_DATA/files); or s3://...",
     "REREAD_PUBLIC_URL": "the address people type, e.g. https://reread.example.org",
     "REREAD_MODEL": "the folder of the model the worker loads (default: the demonstration model)",
     "REREAD_TEST_IMAGES": "tests only: a folder of real photographs with its cases.csv",

@@ -134,3 +134,9 @@ def images_to_score(
                (SELECT FROM prediction p WHERE p.image_id = i.id AND p.model_version_id = %s)""",
         [images, model_version],
     )
+
+
+def cases_of_images(connection: Connection, images: list[UUID]) -> list[UUID]:
+    """Return the cases these images belong to."""
+    found = connection.execute("SELECT DISTINCT case_id FROM image WHERE id = ANY(%s)", [images])
+    return [row[0] for row in found]

@@ -9,6 +9,7 @@ from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, class_row, scalar_row
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -137,7 +138,9 @@ def fetch_one(
 
 
 def fetch_value(
-    connection: Connection, query: LiteralString, parameters: Parameters | None = None
+    connection: Connection,
+    query: LiteralString | sql.Composed,
+    parameters: Parameters | None = None,
 ) -> Any:  # noqa: ANN401 - one column of any type; callers name the type they expect
     """Return the first column of the first row, or None."""
     with connection.cursor(row_factory=scalar_row) as cursor:

@@ -5,6 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.statistics.arrays import Bools, Floats, Integers
+from app.statistics.bootstrap import (
+    Bootstrap,
+    bootstrap_intervals,
+    draw,
+    paired_statistics,
+)
 from app.statistics.logistic import refit_calls
 from app.statistics.notes import Note
 from app.statistics.predictive_values import (
@@ -90,6 +96,7 @@ class Comparison:
     reclassification: Reclassification
     reclassification_categories: Reclassification | None
     reliance: RelianceByClass | None
+    bootstrap: Bootstrap | None = None
     notes: tuple[Note, ...] = ()
 
 
@@ -173,6 +180,30 @@ def compare(
         else None,
         notes=notes,
     )
+
+
+def bootstrapped(
+    baseline: Readings, comparison: Readings, *, probabilities: bool, resamples: int, seed: int
+) -> Bootstrap | None:
+    """Bootstrap intervals of a comparison; None without a case of each class.
+
+    Cases are those with a call, or a score, in both modalities; the same numbers of events and
+    non-events give the same draws, so that readers of the same cases are resampled together.
+    """
+    called = baseline.has_call & comparison.has_call
+    scored = baseline.has_score & comparison.has_score
+    both = called & scored if called.any() and scored.any() else called | scored
+    truth = baseline.truth[both]
+    m = int(truth.sum())
+    if min(m, truth.size - m) < 2:  # noqa: PLR2004 - one case has no spread
+        return None
+    statistics = paired_statistics(
+        truth,
+        scores=(baseline.scores[both], comparison.scores[both]) if scored.any() else None,
+        calls=(baseline.positive[both], comparison.positive[both]) if called.any() else None,
+        probabilities=probabilities,
+    )
+    return bootstrap_intervals(statistics, draw(m, truth.size - m, resamples, seed), seed)
 
 
 def _shares(before: Bools, after: Bools) -> ProportionDifference:

@@ -108,7 +108,7 @@ def _frame(axes: Axes, study: Prepared) -> None:
 
 
 def _draw(axes: Axes, readings: Readings, name: str, style: Style) -> None:
-    metrics = modality_metrics(readings)
+    metrics = modality_metrics(readings, probabilities=False)
     label = f"{name}: {_said(metrics)}"
     scored = readings.has_score
     truth = readings.truth[scored]

@@ -92,6 +92,24 @@ def refit_scores(truth: Bools, scores: Floats) -> Refit:
     return Refit(None, None, None, (Note("not_converged", text),))
 
 
+def logistic_intercept(truth: Bools, offset: Floats) -> float | None:
+    """Intercept of a logistic regression of truth (N,) with a fixed offset (N,), by Newton's rule.
+
+    None where only one class occurs, for then no finite intercept exists.
+    """
+    if truth.all() or not truth.any():
+        return None
+    intercept = 0.0
+    for _ in range(100):
+        risks = _expit(offset + intercept)
+        step = float((truth - risks).sum() / (risks * (1 - risks)).sum())
+        # Bounded steps: far from the solution Newton would overshoot.
+        intercept += max(-2.0, min(2.0, step))
+        if abs(step) < 1e-12:  # noqa: PLR2004 - rounding
+            return intercept
+    return None
+
+
 def _deviance(target: Floats, risks: Floats) -> float:
     return float(-2 * np.log(np.where(target == 1, risks, 1 - risks)).sum())
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.statistics.arrays import Bools, Floats, Integers
+from app.statistics.calibration import Calibration, calibration
 from app.statistics.notes import Note
 from app.statistics.proportions import Proportion, proportion
 from app.statistics.roc import Auc, auc
@@ -49,6 +50,7 @@ class ModalityMetrics:
     ppv: Proportion
     npv: Proportion
     accuracy: Proportion
+    calibration: Calibration | None
     notes: tuple[Note, ...] = ()
 
 
@@ -67,8 +69,8 @@ def no_calls() -> Auc:
     return Auc(None, None, None, None, 0, 0, notes=(Note("no_calls", text),))
 
 
-def modality_metrics(readings: Readings) -> ModalityMetrics:
-    """Compute all metrics of one set of readings."""
+def modality_metrics(readings: Readings, *, probabilities: bool = True) -> ModalityMetrics:
+    """Compute all metrics; calibration only where the scores are `probabilities`."""
     called, scored, truth = readings.has_call, readings.has_score, readings.truth
     said, true = readings.positive[called], truth[called]
     tp, fn = int((said & true).sum()), int((~said & true).sum())
@@ -85,4 +87,5 @@ def modality_metrics(readings: Readings) -> ModalityMetrics:
         ppv=proportion(tp, tp + fp),
         npv=proportion(tn, tn + fn),
         accuracy=proportion(tp + tn, tp + fn + fp + tn),
+        calibration=calibration(truth[scored], readings.scores[scored]) if probabilities else None,
     )

@@ -1,10 +1,11 @@
 """The analysis of a reader study: one table of readings in, one frozen result out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.statistics.comparison import Comparison, compare
+from app.statistics.agreement import ModalityAgreement, modality_agreement
+from app.statistics.comparison import Comparison, bootstrapped, compare
 from app.statistics.json_form import JsonValue, as_json, collect_warnings, merged
 from app.statistics.mrmc import Mrmc, mrmc
 from app.statistics.notes import Warning  # noqa: A004 - the word of the results
@@ -56,6 +57,7 @@ class StudyAnalysis:
     readers: tuple[ReaderAnalysis, ...]
     model: ModalityMetrics | None
     mrmc: Mrmc | None
+    agreement: dict[str, ModalityAgreement]
     warnings: tuple[Warning, ...]
 
     def json(self) -> dict[str, JsonValue]:
@@ -88,14 +90,15 @@ def analyse(
     Raises PrepareError, whose sentence says what is missing, for a positive class or a modality
     that the table does not know.
     """
-    del bootstrap, seed
     study = prepare(table, positive, baseline, comparison, threshold)
-    readers = tuple(_reader(study, r, cutoffs) for r in range(len(study.readers)))
+    readers = tuple(_reader(study, r, cutoffs, bootstrap, seed) for r in range(len(study.readers)))
     model = _model(study)
     together = mrmc(study) if len(study.modalities) > 1 else None
+    agreed = _agreement(study)
     places = {reader.reader: reader for reader in readers}
     found = [*study.warnings, *collect_warnings(places), *collect_warnings(model, "model")]
     found.extend(collect_warnings(together, "mrmc"))
+    found.extend(collect_warnings(agreed, "agreement"))
     if any(reader.comparison for reader in readers):
         found.append(CAUTION)
     positives = int(study.truth.sum())
@@ -116,22 +119,21 @@ def analyse(
         readers=readers,
         model=model,
         mrmc=together,
+        agreement=agreed,
         warnings=merged(found),
     )
 
 
-def _reader(study: Prepared, r: int, cutoffs: tuple[float, ...]) -> ReaderAnalysis:
+def _reader(
+    study: Prepared, r: int, cutoffs: tuple[float, ...], resamples: int, seed: int
+) -> ReaderAnalysis:
     arms = [
         Readings(study.truth, study.called[m, r], study.scores[m, r])
         for m in range(len(study.modalities))
     ]
-    return ReaderAnalysis(
-        reader=study.readers[r],
-        simulated=study.readers[r] in study.simulated,
-        modalities={
-            name: modality_metrics(arm) for name, arm in zip(study.modalities, arms, strict=True)
-        },
-        comparison=compare(
+    compared = None
+    if len(arms) > 1:
+        compared = compare(
             arms[0],
             arms[1],
             study.advice_called[r],
@@ -139,9 +141,37 @@ def _reader(study: Prepared, r: int, cutoffs: tuple[float, ...]) -> ReaderAnalys
             cutoffs=cutoffs,
             labels=(study.negative, study.positive),
         )
-        if len(arms) > 1
-        else None,
+        if resamples:
+            intervals = bootstrapped(
+                arms[0],
+                arms[1],
+                probabilities=study.probabilities,
+                resamples=resamples,
+                seed=seed,
+            )
+            compared = replace(compared, bootstrap=intervals)
+    return ReaderAnalysis(
+        reader=study.readers[r],
+        simulated=study.readers[r] in study.simulated,
+        modalities={
+            name: modality_metrics(arm, probabilities=study.probabilities)
+            for name, arm in zip(study.modalities, arms, strict=True)
+        },
+        comparison=compared,
     )
+
+
+def _agreement(study: Prepared) -> dict[str, ModalityAgreement]:
+    return {
+        name: modality_agreement(
+            study.readers,
+            study.called[m] == 1,
+            study.called[m] != NONE,
+            study.model_called == 1,
+            study.model_called != NONE,
+        )
+        for m, name in enumerate(study.modalities)
+    }
 
 
 def _model(study: Prepared) -> ModalityMetrics | None:

@@ -1,0 +1,164 @@
+"""The command `reread`. `reread --help` lists what it does; each command has its own help."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from app import __version__
+from app.commands import files, people, run, studies
+from app.domain.errors import Refusal
+from app.settings import BadSettingError, Settings
+
+if TYPE_CHECKING:
+    # Generic for the type checker only; the class itself takes no parameter at run time.
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+Command = Callable[[argparse.Namespace, Settings], int]
+STUDY = "the study's short name, for example bcc-2027"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the command line with its help."""
+    parser = argparse.ArgumentParser(
+        prog="reread",
+        description="Reader studies in dermatology with an AI that is shown only after the "
+        "unaided call is locked. Where DATABASE_URL is not set, every command runs on an embedded "
+        "PostgreSQL under .reread/ and stops it again if it started it.",
+    )
+    parser.add_argument("--version", action="version", version=f"reread {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_running(commands)
+    _add_study(commands)
+    _add_files(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a refusal is a sentence on standard error and exit status 1."""
+    chosen = build_parser().parse_args(arguments)
+    command: Command = chosen.run
+    try:
+        return command(chosen, Settings.from_environment(os.environ))
+    except (Refusal, BadSettingError) as refusal:
+        print(f"reread: {refusal}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def _command(commands: "_Commands", name: str, run_it: Command, about: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(run=run_it)
+    return parser
+
+
+def _add_running(commands: "_Commands") -> None:
+    demo = _command(
+        commands, "demo", run.demo, "Start the demonstration: study, worker and web application."
+    )
+    demo.add_argument("--port", type=int, default=8000, help="port of the web page (8000)")
+    serve = _command(commands, "serve", run.serve, "Start the web application.")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    _command(commands, "worker", run.worker, "Start a worker, which scores images with the model.")
+    _command(commands, "migrate", run.migrate, "Bring the database to the newest schema.")
+    add_user = _command(
+        commands,
+        "add-user",
+        people.add_user,
+        "Make an account. The password is asked for, or read from standard input.",
+    )
+    add_user.add_argument("role", choices=["reader", "coordinator"], help="what the account is for")
+    add_user.add_argument("email", help="the e-mail address to sign in with")
+    add_user.add_argument("name", help="the person's name, in quotes")
+
+
+def _add_study(commands: "_Commands") -> None:
+    import_ = _command(
+        commands,
+        "import",
+        studies.import_,
+        "Import cases into a study that is a draft; all of them, or nothing and a list of what to "
+        "mend. Understands reread's own columns, the ISIC archive's and PAD-UFES-20's.",
+    )
+    import_.add_argument("cases", help="the table of cases (CSV), one row an image")
+    import_.add_argument("--study", required=True, help=f"{STUDY}; a new draft if there is none")
+    import_.add_argument("--images", required=True, help="the folder or ZIP file of the images")
+    import_.add_argument(
+        "--dry-run", action="store_true", help="only check: list every problem, import nothing"
+    )
+    score = _command(
+        commands,
+        "score",
+        studies.score,
+        "Let the model score all images of a draft, here and now, with progress.",
+    )
+    score.add_argument("study", help=STUDY)
+    simulate = _command(
+        commands,
+        "simulate",
+        studies.simulate,
+        "Let simulated readers read an open study; they are marked as simulated everywhere.",
+    )
+    simulate.add_argument("study", help=STUDY)
+    simulate.add_argument("--readers", type=int, default=2, help="how many (2)")
+    simulate.add_argument("--seed", type=int, default=1, help="the same seed, the same calls (1)")
+    simulate.add_argument(
+        "--sensitivity", type=float, default=0.80, help="for BCC, before the AI (0.80)"
+    )
+    simulate.add_argument(
+        "--specificity", type=float, default=0.75, help="for SK, before the AI (0.75)"
+    )
+    simulate.add_argument(
+        "--reliance", type=float, default=0.5, help="how much it follows the AI: 0 not at all (0.5)"
+    )
+    export = _command(
+        commands,
+        "export",
+        studies.export,
+        "Write an unblinded study's readings.csv, its codebook and its audit log into a folder.",
+    )
+    export.add_argument("study", help=STUDY)
+    export.add_argument("--out", required=True, help="the folder to write into")
+    for command in (import_, score, simulate, export):
+        command.add_argument(
+            "--coordinator", metavar="EMAIL", help="for whom, where there are several coordinators"
+        )
+    verify = _command(
+        commands,
+        "verify",
+        studies.verify,
+        "Prove that no call was altered and that every reveal came after its locked call.",
+    )
+    verify.add_argument("target", help="a folder written by reread export, or a study's name")
+    verify.add_argument(
+        "--anchor",
+        action="append",
+        default=[],
+        metavar="NUMBER:HASH",
+        help="a head of the log noted at an earlier time; may be given several times",
+    )
+
+
+def _add_files(commands: "_Commands") -> None:
+    analyse = _command(
+        commands,
+        "analyse",
+        files.analyse,
+        "Compute AUC, sensitivity, specificity, NRI and IDI from a file of readings alone.",
+    )
+    analyse.add_argument("readings", help="readings.csv, or another long CSV, wide CSV or .imrmc")
+    analyse.add_argument("--positive", help="the positive class (BCC where the file knows it)")
+    analyse.add_argument("--baseline", default="unaided", help="the modality to compare with")
+    analyse.add_argument("--comparison", default="aided", help="the modality compared")
+    analyse.add_argument("--threshold", type=float, help="score from which a case is called")
+    analyse.add_argument("--bootstrap", type=int, default=2000, help="resamples; 0 for none")
+    analyse.add_argument("--seed", type=int, default=1, help="of the bootstrap (1)")
+    analyse.add_argument("--json", metavar="OUT", help="write the numbers here")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

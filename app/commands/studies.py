@@ -1,0 +1,199 @@
+"""Commands on a study: import, score, simulate, export, verify."""
+
+import argparse
+from pathlib import Path
+
+from app.actions import design_study
+from app.actions.export_study import export_study
+from app.actions.import_cases import ImportReport, check_cases, import_cases
+from app.actions.score_cases import request_scoring
+from app.actions.simulate_readers import Skill, simulate_readers
+from app.actions.verify_study import Verdict, verify_export, verify_study
+from app.commands.people import find_coordinator
+from app.db import studies
+from app.db.administrator import records_of, truth_of
+from app.db.session import Role
+from app.db.studies import Study
+from app.domain.access import Account
+from app.domain.audit_chain import Anchor
+from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.image_source import ImageSource, open_image_source
+from app.progress import Progress
+from app.running import Running, running
+from app.settings import Settings
+
+
+def import_(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Import cases, or on a dry run list what must be mended first."""
+    table = Path(arguments.cases)
+    if not table.is_file():
+        raise NotFound(f"There is no file {table}.")
+    with running(settings) as on, open_image_source(Path(arguments.images)) as source:
+        coordinator = find_coordinator(on, arguments.coordinator)
+        study = _draft(on, arguments.study, coordinator, dry_run=arguments.dry_run)
+        try:
+            report = _import(on, study, coordinator, table, source, dry_run=arguments.dry_run)
+        except InvalidInput as refusal:
+            for problem in refusal.problems:
+                print(problem)
+            raise
+    for problem in report.problems:
+        print(problem)
+    if report.problems:
+        print(f"{len(report.problems)} things to mend. Nothing was imported.")
+        return 1
+    verb = "Would import" if arguments.dry_run else "Imported"
+    print(f"{verb} into {study.code}: {report.summary}")
+    return 0
+
+
+def score(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Score a draft's images here and now."""
+    from app.worker import load_scorer, run_worker  # torch: only where a model is needed
+
+    with running(settings) as on:
+        coordinator = find_coordinator(on, arguments.coordinator)
+        study = _find(on, arguments.study, coordinator)
+        scorer = load_scorer(on.database, on.storage, settings.model_folder)
+        with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
+            request_scoring(connection, study=study, model_version=scorer.model_version)
+            already = studies.counts_of(connection, study.id)
+        done = already.scored_images
+        with Progress(f"{study.code}: predictions and Grad-CAM") as progress:
+
+            def show(stored: int) -> None:
+                nonlocal done
+                done += stored
+                progress(done, already.images)
+
+            run_worker(on.database, scorer, until_idle=True, progress=show)
+        with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
+            counts = studies.counts_of(connection, study.id)
+    print(
+        f"{study.code}: {counts.scored_images} of {counts.images} images and "
+        f"{counts.scored_cases} of {counts.cases} cases have their prediction."
+    )
+    return 0 if counts.scored_cases == counts.cases else 1
+
+
+def simulate(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Let simulated readers read a study that is open."""
+    skill = Skill(arguments.sensitivity, arguments.specificity, arguments.reliance)
+    with running(settings) as on:
+        coordinator = find_coordinator(on, arguments.coordinator)
+        study = _find(on, arguments.study, coordinator)
+        with Progress(f"{study.code}: simulated readings") as progress:
+            simulate_readers(
+                on.database,
+                study=study,
+                truth=truth_of(on.administrator_url, study.id),
+                readers=arguments.readers,
+                seed=arguments.seed,
+                skill=skill,
+                progress=progress,
+            )
+    print(
+        f"{arguments.readers} simulated readers have read {study.code}. They are marked as "
+        "simulated wherever they show."
+    )
+    return 0
+
+
+def export(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Write an unblinded study's files into a folder."""
+    with running(settings) as on:
+        coordinator = find_coordinator(on, arguments.coordinator)
+        study = _find(on, arguments.study, coordinator)
+        if study.state != "unblinded":
+            raise Conflict(
+                f'The study "{study.code}" is {study.state}. Readings with truth leave the system '
+                "only after unblinding."
+            )
+        with on.database.begin(Role.ANALYST, actor=coordinator.id) as connection:
+            written = export_study(
+                connection, study=study, folder=Path(arguments.out), by=coordinator
+            )
+    for path in written:
+        print(path)
+    return 0
+
+
+def verify(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Prove an exported folder (offline) or a study in the database."""
+    anchors = [_anchor(text) for text in arguments.anchor]
+    if Path(arguments.target).is_dir():
+        return _say(verify_export(Path(arguments.target), anchors=anchors))
+    with running(settings) as on:
+        records = records_of(on.administrator_url, arguments.target)
+    if records is None:
+        raise NotFound(f"{arguments.target} is neither a folder nor a study.")
+    return _say(verify_study(records, anchors=anchors))
+
+
+def _import(
+    on: Running,
+    study: Study,
+    coordinator: Account,
+    table: Path,
+    source: ImageSource,
+    *,
+    dry_run: bool,
+) -> ImportReport:
+    with Progress("Images checked" if dry_run else "Images imported") as progress:
+        if dry_run:
+            return check_cases(
+                on.database,
+                study=study,
+                csv=table.read_bytes(),
+                name=table.name,
+                source=source,
+                progress=progress,
+                by=coordinator,
+            )
+        return import_cases(
+            on.database,
+            study=study,
+            csv=table.read_bytes(),
+            name=table.name,
+            source=source,
+            storage=on.storage,
+            progress=progress,
+            by=coordinator,
+        )
+
+
+def _draft(on: Running, code: str, coordinator: Account, *, dry_run: bool) -> Study:
+    """Return the study; a new draft is made when it is not there (but not by a dry run)."""
+    with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
+        if studies.study_by_code(connection, code) is None:
+            if dry_run:
+                raise NotFound(
+                    f'There is no study named "{code}" yet; importing without --dry-run makes it.'
+                )
+            design_study.create_study(connection, code=code, title=code, by=coordinator)
+            print(f'There was no study named "{code}": a draft was made.')
+        return design_study.find_study(connection, code=code)
+
+
+def _find(on: Running, code: str, coordinator: Account) -> Study:
+    with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
+        return design_study.find_study(connection, code=code)
+
+
+def _anchor(text: str) -> Anchor:
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or len(digest) != 64:  # noqa: PLR2004 - SHA-256 in hexadecimal
+        raise InvalidInput(f"{text} is no anchor; it looks like 1234:<64 hexadecimal digits>.")
+    return Anchor(int(number), digest)
+
+
+def _say(verdict: Verdict) -> int:
+    for sentence in verdict.checked:
+        print(f"checked: {sentence}")
+    for problem in verdict.problems:
+        print(f"PROBLEM: {problem}")
+    print(
+        f"head of the log (keep it outside, as an anchor): {verdict.head.seq}:{verdict.head.hash}"
+    )
+    print("Something is wrong." if verdict.problems else "Everything holds.")
+    return 1 if verdict.problems else 0

@@ -1,0 +1,45 @@
+"""What a command runs on: the configured Postgres, or the embedded one while the command lasts."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from app.db.embedded import embedded_postgres
+from app.db.migrate import migrate
+from app.db.session import Database
+from app.settings import Settings
+from app.storage import Storage
+
+
+@dataclass(frozen=True)
+class Running:
+    """A database that answers, the files beside it, and the administrator's way in."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    administrator_url: str
+
+
+@contextmanager
+def running(settings: Settings) -> Generator[Running]:
+    """Give the database; starts the embedded server where none is configured, and migrates it.
+
+    A configured server is migrated only by `reread migrate`. The embedded one stops with the last
+    command that uses it.
+    """
+    if settings.database_url:
+        yield from _with_database(settings, settings.database_url)
+        return
+    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    with embedded_postgres(settings.data_folder / "postgres") as url:
+        migrate(url, secret=None)
+        yield from _with_database(settings, url)
+
+
+def _with_database(settings: Settings, url: str) -> Generator[Running]:
+    database = Database(url, secret=settings.secret)
+    try:
+        yield Running(settings, database, Storage(settings.storage_url), url)
+    finally:
+        database.close()

@@ -1,0 +1,169 @@
+"""Agreement on calls: between two readers, among all of them, and with the model.
+
+Kappa falls with the prevalence of a class at the same raw agreement; per cent agreement,
+prevalence and Gwet's AC1, which does not fall so, therefore stand beside it.
+
+References
+----------
+.. [1] Cohen J. A coefficient of agreement for nominal scales. Educational and Psychological
+   Measurement 1960;20:37-46.
+.. [2] Fleiss JL, Cohen J, Everitt BS. Large sample standard errors of kappa and weighted kappa.
+   Psychological Bulletin 1969;72:323-327.
+.. [3] Fleiss JL. Measuring nominal scale agreement among many raters. Psychological Bulletin
+   1971;76:378-382.
+.. [4] Gwet KL. Computing inter-rater reliability and its variance in the presence of high
+   agreement. British Journal of Mathematical and Statistical Psychology 2008;61:29-48.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import sqrt
+
+import numpy as np
+
+from app.statistics.arrays import Bools, Floats
+from app.statistics.notes import Note
+from app.statistics.tails import Z95
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A chance-corrected coefficient with a 95% interval over cases."""
+
+    value: float | None
+    se: float | None
+    low: float | None
+    high: float | None
+    method: str
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Agreement of two or more readers on the same `n` cases.
+
+    `observed` is the share of agreeing pairs of calls, `prevalence` the share of positive calls.
+    `kappa` is Cohen's for two readers and Fleiss's for more.
+    """
+
+    readers: tuple[str, ...]
+    n: int
+    observed: float
+    prevalence: float
+    kappa: Coefficient
+    ac1: Coefficient
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityAgreement:
+    """Agreement within one modality: among all readers, in pairs, and of each with the model."""
+
+    readers: Agreement | None
+    pairs: tuple[Agreement, ...]
+    model: dict[str, Agreement]
+
+
+def _coefficient(value: float | None, variance: float, method: str) -> Coefficient:
+    if value is None:
+        text = "All calls are the same, so agreement beyond chance is undefined."
+        return Coefficient(None, None, None, None, method, (Note("constant_calls", text),))
+    se = sqrt(max(0.0, variance))
+    return Coefficient(value, se, max(-1.0, value - Z95 * se), min(1.0, value + Z95 * se), method)
+
+
+def cohen_kappa(first: Bools, second: Bools) -> Coefficient:
+    """Cohen's kappa [1]_ of two calls (N,), standard error by [2]_, eq. 14."""
+    n = first.size
+    table = np.array(
+        [[(~first & ~second).sum(), (~first & second).sum()],
+         [(first & ~second).sum(), (first & second).sum()]], dtype=np.float64
+    ) / n  # fmt: skip
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    chance = float(rows @ columns)
+    if chance == 1:
+        return _coefficient(None, 0.0, "Cohen 1960")
+    observed = float(np.trace(table))
+    kappa = (observed - chance) / (1 - chance)
+    crossed = columns[:, None] + rows[None, :]  # p_.i + p_j.
+    on = np.diag(table) @ (1 - np.diag(crossed) * (1 - kappa)) ** 2
+    off_cells = table * crossed**2
+    off = (1 - kappa) ** 2 * (off_cells.sum() - np.trace(off_cells))
+    rest = (kappa - chance * (1 - kappa)) ** 2
+    return _coefficient(kappa, float(on + off - rest) / (n * (1 - chance) ** 2), "Cohen 1960")
+
+
+def fleiss_kappa(calls: Bools) -> Coefficient:
+    """Fleiss's kappa [3]_ of calls (R, N), standard error over cases as in [4]_."""
+    agreed, share = _per_case(calls)
+    mean_share = float(share.mean())
+    chance = mean_share**2 + (1 - mean_share) ** 2
+    if chance == 1:
+        return _coefficient(None, 0.0, "Fleiss 1971")
+    kappa = (float(agreed.mean()) - chance) / (1 - chance)
+    # [4], eq. 35: each case's value, its share in the chance agreement taken along.
+    own_chance = share * mean_share + (1 - share) * (1 - mean_share)
+    own = (agreed - chance) / (1 - chance) - 2 * (1 - kappa) * (own_chance - chance) / (1 - chance)
+    return _coefficient(kappa, _variance_of_mean(own, kappa), "Fleiss 1971")
+
+
+def gwet_ac1(calls: Bools) -> Coefficient:
+    """Gwet's AC1 [4]_ of calls (R, N), standard error over cases, eq. 28."""
+    agreed, share = _per_case(calls)
+    mean_share = float(share.mean())
+    chance = 2 * mean_share * (1 - mean_share)
+    ac1 = (float(agreed.mean()) - chance) / (1 - chance)
+    own_chance = share * (1 - mean_share) + (1 - share) * mean_share
+    own = (agreed - chance) / (1 - chance) - 2 * (1 - ac1) * (own_chance - chance) / (1 - chance)
+    return _coefficient(ac1, _variance_of_mean(own, ac1), "Gwet 2008")
+
+
+def _per_case(calls: Bools) -> tuple[Floats, Floats]:
+    """Share of agreeing pairs of readers, and share of positive calls, of each case (N,)."""
+    readers = calls.shape[0]
+    positive = calls.sum(axis=0).astype(np.float64)
+    negative = readers - positive
+    pairs = positive * (positive - 1) + negative * (negative - 1)
+    return pairs / (readers * (readers - 1)), positive / readers
+
+
+def _variance_of_mean(values: Floats, mean: float) -> float:
+    n = values.size
+    return float(((values - mean) ** 2).sum()) / (n * (n - 1)) if n > 1 else 0.0
+
+
+def agreement(readers: tuple[str, ...], calls: Bools) -> Agreement:
+    """Agreement of calls (R, N) of R >= 2 readers on N >= 1 cases; ValueError otherwise."""
+    if calls.shape[0] < 2 or calls.shape[1] == 0:  # noqa: PLR2004 - agreement is between two
+        raise ValueError("Agreement needs two readers and a case that both read.")
+    agreed, _ = _per_case(calls)
+    kappa = cohen_kappa(*calls) if calls.shape[0] == 2 else fleiss_kappa(calls)  # noqa: PLR2004
+    return Agreement(
+        readers,
+        calls.shape[1],
+        float(agreed.mean()),
+        float(calls.mean()),
+        kappa,
+        gwet_ac1(calls),
+    )
+
+
+def modality_agreement(
+    readers: tuple[str, ...], called: Bools, known: Bools, model: Bools, model_known: Bools
+) -> ModalityAgreement:
+    """Agreement in one modality from calls (R, C), `known` where made; the model's (C,)."""
+    everyone = known.all(axis=0)
+    whole = None
+    if len(readers) > 1 and everyone.any():
+        whole = agreement(readers, called[:, everyone])
+    pairs: list[Agreement] = []
+    for i, j in combinations(range(len(readers)), 2):
+        both = known[i] & known[j]
+        if both.any():
+            pairs.append(agreement((readers[i], readers[j]), called[[i, j]][:, both]))
+    with_model: dict[str, Agreement] = {}
+    for i, reader in enumerate(readers):
+        both = known[i] & model_known
+        if both.any():
+            calls = np.stack((called[i][both], model[both]))
+            with_model[reader] = agreement((reader, "model"), calls)
+    return ModalityAgreement(whole, tuple(pairs), with_model)

@@ -1,0 +1,137 @@
+"""The worker: takes jobs from the queue and scores images. The only part of app with a model."""
+
+import hashlib
+import io
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import procrastinate
+from PIL import Image
+from procrastinate.jobs import Status
+
+from app.db import cases, predictions
+from app.db.jobs import SCORE_IMAGES, SCORING
+from app.db.session import Database, Role
+from app.storage import Storage
+from models.predict import DEFAULT_FOLDER, Predictor
+
+log = logging.getLogger("reread.worker")
+
+TRIES = 3  # then the job is failed and the coordinator sees it
+
+
+class Scorer:
+    """Scores images with one model and stores each prediction exactly once."""
+
+    def __init__(self, database: Database, storage: Storage, predictor: Predictor) -> None:
+        """Register the predictor's model version."""
+        self._database = database
+        self._storage = storage
+        self._predictor = predictor
+        said = predictor.description
+        with database.begin(Role.WORKER, actor=None) as connection:
+            self.model_version = predictions.register_model(
+                connection,
+                name=said.name,
+                backbone=said.backbone,
+                weights_sha256=said.weights_sha256,
+                preprocessing=said.preprocessing,
+                threshold=said.threshold,
+                map_scale=said.map_scale,
+                map_grid=said.map_grid,
+                demonstration=said.demonstration,
+                card=said.card,
+            )
+
+    def score(self, *, model_version: UUID, images: list[UUID]) -> int:
+        """Score those of the images that have no prediction yet; returns how many were stored.
+
+        Raises ValueError when the job asks for another model than this worker has loaded.
+        """
+        if model_version != self.model_version:
+            raise ValueError(
+                f"The job asks for model version {model_version}; this worker has loaded "
+                f"{self._predictor.description.name} ({self.model_version}). Start a worker with "
+                "that model (REREAD_MODEL)."
+            )
+        with self._database.begin(Role.WORKER, actor=None) as connection:
+            waiting = cases.images_to_score(connection, images=images, model_version=model_version)
+            all_cases = cases.cases_of_images(connection, images)
+        pictures = [self._open(image) for image in waiting]
+        stored = 0
+        for image, made in zip(waiting, self._predictor.predict(pictures), strict=True):
+            stored += self._store(image, made.probability_bcc, made.overlay_png)
+        with self._database.begin(Role.WORKER, actor=None) as connection:
+            predictions.insert_case_predictions(
+                connection, cases=all_cases, model_version=model_version
+            )
+        return stored
+
+    def _open(self, image: cases.StoredImage) -> Image.Image:
+        return Image.open(io.BytesIO(self._storage.get(image.storage_key)), formats=("JPEG",))
+
+    def _store(self, image: cases.StoredImage, probability: float, overlay: bytes) -> bool:
+        """Store one prediction; the overlay of a worker that came second goes again."""
+        key = self._storage.put(overlay, suffix=".png")
+        with self._database.begin(Role.WORKER, actor=None) as connection:
+            first = predictions.insert_prediction(
+                connection,
+                study=image.study_id,
+                image=image.id,
+                model_version=self.model_version,
+                probability=probability,
+                overlay_key=key,
+                overlay_sha256=hashlib.sha256(overlay).hexdigest(),
+                device=self._predictor.device,
+            )
+        if not first:
+            self._storage.delete(key)
+        return first
+
+
+def build_worker(
+    database: Database, scorer: Scorer, *, progress: Callable[[int], None]
+) -> procrastinate.App:
+    """Build the queue's worker; `progress` is called with the images stored by each job."""
+    queue = procrastinate.App(
+        connector=procrastinate.PsycopgConnector(conninfo=database.conninfo(Role.WORKER))
+    )
+
+    retry = procrastinate.RetryStrategy(max_attempts=TRIES)
+
+    @queue.task(name=SCORE_IMAGES, queue=SCORING, retry=retry)
+    def score_images(study_id: str, model_version_id: str, image_ids: list[str]) -> None:
+        stored = scorer.score(
+            model_version=UUID(model_version_id), images=[UUID(image) for image in image_ids]
+        )
+        log.info("study %s: %d images scored", study_id, stored)
+        progress(stored)
+
+    @queue.periodic(cron="* * * * *")
+    @queue.task(name="retry_lost_jobs", queue=SCORING, queueing_lock="retry_lost_jobs")
+    async def retry_lost_jobs(timestamp: int) -> None:
+        """Hand out again what a worker that died had taken; scoring twice stores once."""
+        del timestamp
+        for job in await queue.job_manager.get_stalled_jobs(queue=SCORING):
+            if job.status == Status.DOING.value:
+                await queue.job_manager.retry_job(job)
+
+    # Registered with the queue by their decorators; named here for the type checker.
+    _ = (score_images, retry_lost_jobs)
+    return queue
+
+
+def load_scorer(database: Database, storage: Storage, folder: Path | None) -> Scorer:
+    """Load and verify the model (the demonstration model where none is named), register it."""
+    return Scorer(database, storage, Predictor.load(folder or DEFAULT_FOLDER))
+
+
+def run_worker(
+    database: Database, scorer: Scorer, *, until_idle: bool, progress: Callable[[int], None]
+) -> None:
+    """Take jobs until interrupted, or until none is left."""
+    queue = build_worker(database, scorer, progress=progress)
+    # One job at a time: the model is one, and it uses every core or the whole GPU.
+    queue.run_worker(queues=[SCORING], wait=not until_idle, concurrency=1)
