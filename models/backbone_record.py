@@ -6,13 +6,14 @@ and the normalisation are therefore written beside the weights and compared on l
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from models.errors import ModelRecordError
 from models.preprocess import Preprocessing
 from models.record import read_record
 
 Activation = Literal["gelu", "quick_gelu"]
+ACTIVATIONS: tuple[Activation, ...] = ("gelu", "quick_gelu")
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,25 @@ def _three(values: Any) -> tuple[float, float, float]:  # noqa: ANN401 JSON is c
     return red, green, blue
 
 
+def _activation(value: object) -> Activation:
+    for known in ACTIVATIONS:
+        if value == known:
+            return known
+    raise ValueError(f"unknown activation {value!r}")
+
+
 def backbone_record(folder: Path) -> BackboneRecord:
     """Read `backbone.json` of a model folder; raises ModelRecordError."""
     file = folder / "backbone.json"
     content = read_record(file)
     try:
-        activation = content["activation"]
-        if activation not in ("gelu", "quick_gelu"):
-            raise ValueError(f"unknown activation {activation!r}")
         normalisation = content["normalisation"]
         words = content["tokenizer"]["words"]
         weights = content["weights"]
         return BackboneRecord(
             name=str(content["architecture"]["name"]),
             config=content["architecture"]["config"],
-            activation=cast("Activation", activation),
+            activation=_activation(content["activation"]),
             preprocessing=Preprocessing(
                 int(normalisation["image_size"]),
                 _three(normalisation["mean"]),

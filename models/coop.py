@@ -5,6 +5,8 @@ text encoder on a few short prompts. Settings as published (Zhou et al. 2022, se
 and as in the paper on dermatologists reading with CLIP.
 """
 
+# torch leaves parts of its interface untyped.
+# pyright: reportUnknownMemberType=false
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,12 +80,12 @@ def train_prompt(
         optimiser.param_groups[0]["lr"] = learning_rate(config, number)
         order = torch.randperm(len(features), generator=shuffle).to(features.device)
         losses: list[Tensor] = []
-        for chosen in order.split(config.batch_size):
+        for chosen in torch.split(order, config.batch_size):
             logits = scale * features[chosen] @ prompt().T  # (B, C)
             loss = functional.cross_entropy(logits, labels[chosen])
             optimiser.zero_grad()
-            loss.backward()  # pyright: ignore[reportUnknownMemberType] torch leaves it untyped
-            optimiser.step()  # pyright: ignore[reportUnknownMemberType]
+            loss.backward()
+            optimiser.step()
             losses.append(loss.detach())
         report(Epoch(number, float(torch.stack(losses).mean()), learning_rate(config, number)))
     return prompt

@@ -72,10 +72,12 @@ def render_overlay(
     opacity = np.round(opacity_of(values, scale) * 255).astype(np.uint8)
     pixels = np.zeros((shown_height, shown_width, 4), dtype=np.uint8)
     inside = pixels[top:bottom, left:right]
-    inside[..., :3] = np.where((values > 0)[..., None], np.uint8(FOR_BCC), np.uint8(FOR_SK))
+    colours = np.array([FOR_SK, FOR_BCC], dtype=np.uint8)  # (2, 3)
+    inside[..., :3] = colours[(values > 0).astype(np.intp)]
     inside[..., 3] = opacity
     # One colour for everything invisible: what nobody sees must not cost bytes.
     inside[opacity == 0] = 0
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG", optimize=True)
+    # Level 6: an eighth of the time of the smallest file, which saves 12%.
+    Image.fromarray(pixels).save(file, format="PNG", compress_level=6)
     return file.getvalue()

@@ -1,5 +1,7 @@
 """Score photographs: probability, signed Grad-CAM and overlay, in one pass per batch."""
 
+# torch leaves parts of its interface untyped.
+# pyright: reportUnknownMemberType=false
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from models.backbone import Backbone, open_backbone
@@ -26,6 +26,7 @@ from models.errors import ModelRecordError, WeightsDamagedError
 from models.gradcam import MarginMaps, margin_maps
 from models.overlay import render_overlay
 from models.prompt import Prompt
+from models.tensor_files import read_tensors
 
 __all__ = ["DEFAULT_FOLDER", "ImagePrediction", "ModelDescription", "Predictor", "describe"]
 
@@ -76,11 +77,11 @@ class Predictor:
     def _predict_batch(self, images: Sequence[Image.Image]) -> list[ImagePrediction]:
         inputs = torch.from_numpy(self._backbone.preprocessing(images))  # (B, 3, S, S)
         result = self._margin_maps(inputs)
-        probabilities = torch.sigmoid(result.margins.double()).tolist()
+        probabilities = torch.sigmoid(result.margins.double()).cpu().numpy()  # (B,)
         maps = result.maps.float().cpu().numpy()  # (B, rows, columns)
         scale = self.description.map_scale
         return [
-            ImagePrediction(probability, cam, render_overlay(cam, *image.size, scale=scale))
+            ImagePrediction(float(probability), cam, render_overlay(cam, *image.size, scale=scale))
             for image, probability, cam in zip(images, probabilities, maps, strict=True)
         ]
 
@@ -106,12 +107,11 @@ def _direction(files: ModelFolder, backbone: Backbone, device: str) -> Tensor:
             f"order, and names {list(names)}; use a model trained for this comparison."
         )
     try:
-        learned = load_file(files.prompt_file, device=device)
+        learned, _ = read_tensors(files.prompt_file, device=device)
         context, scale = learned["context"], learned["logit_scale"]
-    except (SafetensorError, KeyError) as error:
+    except KeyError as error:
         raise WeightsDamagedError(
-            f"The prompt file {files.prompt_file} has the recorded SHA-256 but cannot be used "
-            f"({error}); train the prompt again."
+            f"The prompt file {files.prompt_file} lacks {error}; train the prompt again."
         ) from error
     prompt = Prompt(backbone, tuple(names.values()), context)
     with torch.no_grad():

@@ -6,6 +6,8 @@ pictures in the same time. Interrupted runs go on from their last finished epoch
 """
 
 # ruff: noqa: T201 a command line prints
+# open_clip ships no types, and torch leaves parts of its interface untyped.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 import argparse
 import copy
 import json
@@ -16,15 +18,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import open_clip
 import torch
 from open_clip.loss import ClipLoss
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.backbone import metadata_for
+from models.backbone_sources import Colours
 from models.clip import Clip
 from models.preprocess import Preprocessing
 from models.pretraining_data import augmented, batches, captions, labels
@@ -32,7 +34,9 @@ from models.probe import area_under_curve
 from models.record import sha256_of, write_record
 from models.synthetic.captions import caption_words
 from models.synthetic.series import Pixels, painted
+from models.tensor_files import write_tensors
 from models.tokenizer import WordTokenizer
+from models.training_progress import load_progress, save_progress
 
 ARCHITECTURE = Path(__file__).parent / "small_clip.json"
 VALIDATION_SEED = 9002
@@ -43,9 +47,9 @@ class PretrainConfig:
     """Settings of one pre-training run."""
 
     seed: int = 9001
-    images: int = 12_000
+    images: int = 10_000
     painted_size: int = 240  # crops of the network's 224 are taken from it
-    epochs: int = 6
+    epochs: int = 5
     batch_size: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -79,56 +83,66 @@ def optimiser_for(model: Clip, config: PretrainConfig) -> torch.optim.AdamW:
     )
 
 
-def save_progress(file: Path, model: Clip, optimiser: torch.optim.AdamW, epoch: int) -> None:
-    """Write weights and optimiser moments, so that a run can go on after `epoch` epochs."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for number, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{number}.{name}": value for name, value in state.items()}
-    save_file(tensors, file.with_suffix(".part"), metadata={"epoch": str(epoch)})
-    file.with_suffix(".part").rename(file)
-
-
-def load_progress(file: Path, model: Clip, optimiser: torch.optim.AdamW) -> int:
-    """Read what save_progress wrote; returns the number of finished epochs, 0 without a file."""
-    if not file.exists():
-        return 0
-    weights: dict[str, Tensor] = {}
-    moments: dict[int, dict[str, Tensor]] = {}
-    with safe_open(file, framework="pt") as stream:
-        for key in stream.keys():  # noqa: SIM118 safe_open is no mapping
-            kind, name = key.split(".", 1)
-            if kind == "model":
-                weights[name] = stream.get_tensor(key)
-            else:
-                number, moment = name.split(".")
-                moments.setdefault(int(number), {})[moment] = stream.get_tensor(key)
-        epoch = int(stream.metadata()["epoch"])
-    model.load_state_dict(weights)
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
-    return epoch
-
-
-def normalisation_of(pixels: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def normalisation_of(pixels: Pixels) -> tuple[Colours, Colours]:
     """Mean and deviation of each colour over up to 500 pictures, in [0, 1]."""
     some = pixels[:500].reshape(-1, 3).astype(np.float64) / 255
-    mean, std = some.mean(axis=0).round(6), some.std(axis=0).round(6)
-    return tuple(mean.tolist()), tuple(std.tolist())
+    red, green, blue = (
+        (round(float(mean), 6), round(float(std), 6))
+        for mean, std in zip(some.mean(axis=0), some.std(axis=0), strict=True)
+    )
+    return (red[0], green[0], blue[0]), (red[1], green[1], blue[1])
 
 
 @torch.inference_mode()
 def zero_shot_auc(
-    model: Clip, tokenizer: WordTokenizer, inputs: Tensor, truth: Tensor
+    model: Clip, tokenizer: WordTokenizer, inputs: Tensor, truth: npt.NDArray[np.int64]
 ) -> float:
     """Area under the curve of the two names alone, on prepared images (N, 3, S, S)."""
     model.eval()
     texts = tokenizer(["basal cell carcinoma", "seborrheic keratosis"])
     text_features = model.encode_text(texts, normalize=True)  # (2, D)
     scores: list[Tensor] = []
-    for part in inputs.split(100):
+    for part in torch.split(inputs, 100):
         similarity = model.encode_image(part, normalize=True) @ text_features.T  # (B, 2)
         scores.append(similarity[:, 0] - similarity[:, 1])
     model.train()
-    return area_under_curve(torch.cat(scores).numpy(), truth.numpy())
+    return area_under_curve(torch.cat(scores).numpy(), truth)
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What one run trains: model, pictures, words and how pictures are prepared."""
+
+    model: Clip
+    tokenizer: WordTokenizer
+    preprocessing: Preprocessing
+    pixels: Pixels  # (N, S, S, 3)
+    architecture: dict[str, Any]
+
+
+def prepare(config: PretrainConfig, work: Path) -> Materials:
+    """Paint the pictures and build the model."""
+    pixels = painted(config.seed, config.images, config.painted_size, work)
+    architecture = json.loads(ARCHITECTURE.read_text())
+    training_architecture = copy.deepcopy(architecture)
+    training_architecture["vision_cfg"]["patch_dropout"] = config.patch_dropout
+    model = cast("Clip", open_clip.CLIP(**training_architecture))
+    tokenizer = WordTokenizer(tuple(caption_words()), model.vocab_size, model.context_length)
+    size = int(architecture["vision_cfg"]["image_size"])
+    return Materials(
+        model, tokenizer, Preprocessing(size, *normalisation_of(pixels)), pixels, architecture
+    )
+
+
+def batch_loss(
+    parts: Materials, inputs: npt.NDArray[np.float32], texts: list[str], *, bfloat16: bool
+) -> Tensor:
+    """Contrastive loss of one batch of prepared pictures (B, 3, S, S) and their captions."""
+    # On a CPU the fused attention's backward pass is slower than plain matrix products.
+    with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        images = parts.model.encode_image(torch.from_numpy(inputs), normalize=True)  # (B, D)
+        captioned = parts.model.encode_text(parts.tokenizer(texts), normalize=True)  # (B, D)
+    return ClipLoss()(images.float(), captioned.float(), parts.model.logit_scale.exp())
 
 
 def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
@@ -136,28 +150,18 @@ def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     started = time.monotonic()
-    pixels = painted(config.seed, config.images, config.painted_size, work)
-    held_out = painted(VALIDATION_SEED, config.validation_images, 224, work)
+    parts = prepare(config, work)
+    model, preprocessing = parts.model, parts.preprocessing
+    held_out = painted(VALIDATION_SEED, config.validation_images, preprocessing.image_size, work)
     painting_seconds = time.monotonic() - started
     print(f"painted {config.images} images in {painting_seconds:.0f} s", flush=True)
 
-    architecture = json.loads(ARCHITECTURE.read_text())
-    training_architecture = copy.deepcopy(architecture)
-    training_architecture["vision_cfg"]["patch_dropout"] = config.patch_dropout
-    model = cast("Clip", open_clip.CLIP(**training_architecture))
-    tokenizer = WordTokenizer(tuple(caption_words()), model.vocab_size, model.context_length)
-    mean, std = normalisation_of(pixels)
-    size = architecture["vision_cfg"]["image_size"]
-    preprocessing = Preprocessing(size, mean, std)  # pyright: ignore[reportArgumentType] three each
-    check = torch.from_numpy(preprocessing.normalise(held_out))
-    truth = torch.from_numpy(labels(VALIDATION_SEED, config.validation_images))
-
+    check = torch.from_numpy(preprocessing.normalise(held_out))  # (N, 3, S, S)
+    truth = labels(VALIDATION_SEED, config.validation_images)
     optimiser = optimiser_for(model, config)
     progress = work / f"progress-{config.seed}.safetensors"
     finished = load_progress(progress, model, optimiser)
     steps_per_epoch = config.images // config.batch_size
-    steps = config.epochs * steps_per_epoch
-    contrastive = ClipLoss()
     bfloat16 = supports_fast_bfloat16()
     training_started = time.monotonic()
     aucs: list[float] = []
@@ -167,21 +171,12 @@ def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
         for number, chosen in enumerate(batches(config.images, config.batch_size, rng)):
             step = epoch * steps_per_epoch + number
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(config, step, steps)
-            inputs = preprocessing.normalise(augmented(pixels[chosen], size, rng))  # (B, 3, S, S)
-            texts = tokenizer(captions(config.seed, chosen, epoch))  # (B, L)
-            # On a CPU the fused attention's backward pass is slower than plain matrix products.
-            with (
-                sdpa_kernel(SDPBackend.MATH),
-                torch.autocast("cpu", torch.bfloat16, enabled=bfloat16),
-            ):
-                image_features = model.encode_image(
-                    torch.from_numpy(inputs), normalize=True
-                )  # (B, D)
-                text_features = model.encode_text(texts, normalize=True)  # (B, D)
-            loss = contrastive(
-                image_features.float(), text_features.float(), model.logit_scale.exp()
-            )
+                group["lr"] = learning_rate(config, step, config.epochs * steps_per_epoch)
+            inputs = preprocessing.normalise(
+                augmented(parts.pixels[chosen], preprocessing.image_size, rng)
+            )  # (B, 3, S, S)
+            texts = captions(config.seed, chosen, epoch)
+            loss = batch_loss(parts, inputs, texts, bfloat16=bfloat16)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -189,31 +184,30 @@ def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
                 model.logit_scale.clamp_(max=math.log(100))
             losses.append(loss.item())
             if step % 20 == 0:
-                rate = (step - finished * steps_per_epoch + 1) * config.batch_size
-                rate /= time.monotonic() - training_started
-                print(f"step {step}/{steps} loss {loss.item():.3f} {rate:.0f} images/s", flush=True)
+                minutes = (time.monotonic() - training_started) / 60
+                print(f"step {step}, loss {losses[-1]:.3f}, {minutes:.1f} minutes", flush=True)
         save_progress(progress, model, optimiser, epoch + 1)
-        aucs.append(zero_shot_auc(model, tokenizer, check, truth))
-        print(
-            f"epoch {epoch + 1}: loss {np.mean(losses):.3f}, zero-shot AUC {aucs[-1]:.3f}",
-            flush=True,
-        )
-    seconds = time.monotonic() - training_started
-    record = {
-        "architecture": {"name": "reread-small-clip", "config": architecture},
-        "activation": "quick_gelu" if architecture["quick_gelu"] else "gelu",
-        "normalisation": {"image_size": size, "mean": list(mean), "std": list(std)},
-        "tokenizer": {"words": list(tokenizer.words)},
+        aucs.append(zero_shot_auc(model, parts.tokenizer, check, truth))
+        loss_mean = float(np.mean(losses))
+        print(f"epoch {epoch + 1}: {loss_mean:.3f}, zero-shot AUC {aucs[-1]:.3f}", flush=True)
+    return model, {
+        "architecture": {"name": "reread-small-clip", "config": parts.architecture},
+        "activation": "quick_gelu" if parts.architecture["quick_gelu"] else "gelu",
+        "normalisation": {
+            "image_size": preprocessing.image_size,
+            "mean": list(preprocessing.mean),
+            "std": list(preprocessing.std),
+        },
+        "tokenizer": {"words": list(parts.tokenizer.words)},
         "pretraining": {
             **asdict(config),
             "painting_seconds": round(painting_seconds),
-            "training_seconds": round(seconds),
+            "training_seconds": round(time.monotonic() - training_started),
             "resumed_after_epochs": finished,
             "bfloat16": bfloat16,
             "validation_zero_shot_auc": [round(value, 4) for value in aucs],
         },
     }
-    return model, record
 
 
 def save_backbone(model: Clip, record: dict[str, Any], folder: Path) -> None:
@@ -225,7 +219,7 @@ def save_backbone(model: Clip, record: dict[str, Any], folder: Path) -> None:
     preprocessing = Preprocessing(
         normalisation["image_size"], tuple(normalisation["mean"]), tuple(normalisation["std"])
     )
-    save_file(half, file, metadata_for(record["activation"], preprocessing))
+    write_tensors(file, half, metadata_for(record["activation"], preprocessing))
     record["weights"] = {"file": file.name, "sha256": sha256_of(file), "stored_as": "float16"}
     write_record(folder / "backbone.json", record)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+
 from models.synthetic.attributes import draw_attributes
 from models.synthetic.captions import write_caption
 from models.synthetic.series import Pixels

@@ -1,8 +1,11 @@
 """Measures on cached image features: area under the curve, linear probe, temperature."""
 
+# scipy ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +81,7 @@ def linear_probe(
         return _log_loss(margins, signs) + penalty / 2 * float(weights[:-1] @ weights[:-1]), slope
 
     start = np.zeros(features.shape[1] + 1)
-    fit = optimize.minimize(loss_and_slope, start, jac=True, method="L-BFGS-B")
+    fit: Any = optimize.minimize(loss_and_slope, start, jac=True, method="L-BFGS-B")
     weights = cast("npt.NDArray[np.float64]", fit.x)
     return lambda unseen: ((unseen - mean) / std) @ weights[:-1] + weights[-1]
 
@@ -93,5 +96,5 @@ def calibrated_scale(similarity_margins: Vector, truth: Truth) -> float:
     def loss(log_scale: float) -> float:
         return _log_loss(np.exp(log_scale) * similarity_margins, signs)
 
-    fit = optimize.minimize_scalar(loss, bounds=(-3.0, 7.0), method="bounded")
+    fit: Any = optimize.minimize_scalar(loss, bounds=(-3.0, 7.0), method="bounded")
     return float(np.exp(fit.x))

@@ -7,6 +7,8 @@ two say what the prompt added.
 """
 
 # ruff: noqa: T201 a command line prints
+# torch leaves parts of its interface untyped.
+# pyright: reportUnknownMemberType=false
 import argparse
 import shutil
 import time
@@ -17,19 +19,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from models.backbone import Backbone, image_features, open_backbone
+from models.backbone import open_backbone
 from models.backbone_record import backbone_record
 from models.card import write_card
 from models.coop import CoopConfig, Epoch, train_prompt
-from models.gradcam import map_grid, margin_maps
-from models.pretraining_data import augmented, labels
+from models.feature_cache import Cached, cache, plain_views
+from models.measure import heat_map_check, measured_map_scale, photograph_check
 from models.probe import area_with_interval, calibrated_scale, linear_probe
 from models.prompt import Prompt, name_features
 from models.record import read_record, sha256_of, write_record
 from models.synthetic.series import painted
+from models.tensor_files import write_tensors
 
 TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 9101, 9102, 9103
 CLASS_NAMES = {"BCC": "basal cell carcinoma", "SK": "seborrheic keratosis"}
@@ -45,57 +47,10 @@ class TrainConfig:
     test_images: int = 1000
     views: int = 4
     map_images: int = 200
+    faithfulness_images: int = 40
     coop: CoopConfig = field(default_factory=CoopConfig)
-
-
-@dataclass(frozen=True)
-class Cached:
-    """Unit features of K views of N images, and the class of each (0 BCC, 1 SK)."""
-
-    views: Tensor  # (K, N, D)
-    classes: Tensor  # (N,)
-
-    @property
-    def plain(self) -> npt.NDArray[np.float32]:
-        """Features of the first view. (N, D)."""
-        return self.views[0].numpy()
-
-    @property
-    def truth(self) -> npt.NDArray[np.int64]:
-        """1 for BCC, 0 for SK. (N,)."""
-        return 1 - self.classes.numpy()
-
-
-def cache(backbone: Backbone, seed: int, count: int, work: Path, *, views: int = 1) -> Cached:
-    """Paint a series and encode it: as it is once, and augmented for every further view."""
-    size = backbone.preprocessing.image_size
-    classes = torch.from_numpy(1 - labels(seed, count))
-    pixels = painted(seed, count, size + 16, work)
-    margin = 8
-    plain = pixels[:, margin : margin + size, margin : margin + size]
-    rng = np.random.default_rng([seed, 1])
-    encoded: list[Tensor] = []
-    for view in range(views):
-        chunks: list[Tensor] = []
-        for first in range(0, count, 100):
-            chosen = slice(first, first + 100)
-            pictures = plain[chosen] if view == 0 else augmented(pixels[chosen], size, rng)
-            inputs = torch.from_numpy(backbone.preprocessing.normalise(pictures))
-            chunks.append(image_features(backbone, inputs))
-        encoded.append(torch.cat(chunks))
-    return Cached(torch.stack(encoded), classes)
-
-
-def measured_map_scale(
-    backbone: Backbone, direction: Tensor, count: int, work: Path, train_images: int
-) -> tuple[float, tuple[int, int]]:
-    """99th percentile of |map value| over training images, and the map's grid."""
-    size = backbone.preprocessing.image_size
-    pixels = painted(TRAIN_SEED, train_images, size + 16, work)[:count, 8 : 8 + size, 8 : 8 + size]
-    inputs = torch.from_numpy(backbone.preprocessing.normalise(pixels))  # (N, 3, S, S)
-    maps = [margin_maps(backbone.model, part, direction).maps for part in torch.split(inputs, 50)]
-    values = torch.cat(maps).abs().flatten().numpy()
-    return float(np.percentile(values, 99)), map_grid(backbone.model, inputs)
+    photographs: Path | None = None  # real ones, only to report how the model does on them
+    photographs_source: str = "unnamed"
 
 
 def _margin(text_features: Tensor) -> npt.NDArray[np.float32]:
@@ -136,9 +91,17 @@ def train(folder: Path, work: Path, config: TrainConfig) -> tuple[Prompt, float,
         "coop": test.plain @ learned,
         "linear_probe": probe(test.plain),
     }
-    map_scale, grid = measured_map_scale(
-        backbone, scale * torch.from_numpy(learned), config.map_images, work, config.train_images
-    )
+    direction = scale * torch.from_numpy(learned)
+    size = record.preprocessing.image_size
+    pixels = painted(TRAIN_SEED, config.train_images, size + 16, work)[: config.map_images]
+    prepared = record.preprocessing.normalise(plain_views(pixels, size))
+    map_scale, grid = measured_map_scale(backbone, direction, torch.from_numpy(prepared))
+    maps = heat_map_check(backbone, direction, seed=TEST_SEED, count=config.faithfulness_images)
+    photographs = None
+    if config.photographs is not None:
+        photographs = photograph_check(
+            backbone, learned, config.photographs, config.photographs_source
+        )
     probabilities = 1 / (1 + np.exp(-scale * scores["coop"]))
     called = probabilities >= 0.5  # noqa: PLR2004 the decision threshold
     return (
@@ -164,6 +127,8 @@ def train(folder: Path, work: Path, config: TrainConfig) -> tuple[Prompt, float,
                 "areas": _areas(scores, test),
                 "sensitivity": float(called[test.truth == 1].mean()),
                 "specificity": float(1 - called[test.truth == 0].mean()),
+                "faithfulness": asdict(maps),
+                "photographs": photographs,
             },
         },
     )
@@ -180,7 +145,7 @@ def save_model(
     file = out / "prompt.safetensors"
     # The scale lies in the hashed file: changing it would change every probability.
     learned = {"context": prompt.context.detach(), "logit_scale": torch.tensor(scale)}
-    save_file(learned, file)
+    write_tensors(file, learned)
     record["prompt_sha256"] = sha256_of(file)
     write_record(out / "model.json", record)
     write_card(out, record, read_record(out / "backbone.json"))
@@ -192,8 +157,13 @@ def main() -> None:
     parser.add_argument("--backbone", type=Path, required=True, help="folder of models.pretrain")
     parser.add_argument("--work", type=Path, required=True, help="folder of generated images")
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished model")
+    parser.add_argument("--photographs", type=Path, help="folder of cases.csv and images/")
+    parser.add_argument("--photographs-source", default="unnamed", help="named in the card")
     chosen = parser.parse_args()
-    prompt, scale, record = train(chosen.backbone, chosen.work, TrainConfig())
+    config = TrainConfig(
+        photographs=chosen.photographs, photographs_source=chosen.photographs_source
+    )
+    prompt, scale, record = train(chosen.backbone, chosen.work, config)
     save_model(prompt, scale, record, chosen.backbone, chosen.out)
     for name, area in record["test"]["areas"].items():
         print(f"{name}: AUC {area['estimate']:.3f} ({area['low']:.3f}-{area['high']:.3f})")

@@ -59,10 +59,13 @@ def write_demo(folder: Path, seed: int) -> int:
     with_two = set(rng.choice(CASES, CASES_WITH_TWO_IMAGES, replace=False).tolist())
     rows: list[dict[str, str]] = []
     for case in range(CASES):
-        diagnosis = diagnoses[order[case]]
+        diagnosis = diagnoses[int(order[case])]
         first: Modality = "dermoscopic" if happens(rng, 0.5) else "clinical"
         modalities: list[Modality] = ["dermoscopic", "clinical"] if case in with_two else [first]
-        age, sex = round(float(np.clip(rng.normal(68, 11), 31, 94))), rng.choice(["female", "male"])
+        age, sex = (
+            round(float(np.clip(rng.normal(68, 11), 31, 94))),
+            "female" if happens(rng, 0.5) else "male",
+        )
         for modality in modalities:
             sample = generate(seed, case + 1, size=SIZE, diagnosis=diagnosis, modality=modality)
             name = f"case-{case + 1:02d}-{modality[0]}.jpg"
@@ -83,7 +86,7 @@ def write_demo(folder: Path, seed: int) -> int:
             )
             rows.append(dict(zip(COLUMNS, map(str, values), strict=True)))
     with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer: csv.DictWriter[str] = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     text = README.format(cases=CASES, images=len(rows), seed=seed)

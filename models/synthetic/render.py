@@ -1,4 +1,4 @@
-"""Paint one lesion on skin: colour, relief, light, hair and camera.
+"""Paint one lesion on skin: outline, colour and relief.
 
 A relief map is shaded by one light, so that a dome, a rolled border or a warty surface
 looks raised; colours are mixed in RGB between 0 and 1.
@@ -9,22 +9,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from models.synthetic.attributes import Attributes
+from models.synthetic.colour import Picture, mix, rgb
+from models.synthetic.light import lit, photographed, with_hairs
 from models.synthetic.texture import (
     Field,
     blurred,
     draw_paths,
     draw_spots,
     fractal_noise,
-    happens,
     ridges,
     smooth_noise,
     wandering_path,
 )
-
-Picture = npt.NDArray[np.floating]  # (3, S, S): planes first, several times faster to mix
 
 SKIN = np.array(  # one colour per Fitzpatrick type, light to dark
     [
@@ -39,22 +38,17 @@ SKIN = np.array(  # one colour per Fitzpatrick type, light to dark
 )[:, :, None, None]  # (6, 3, 1, 1)
 
 
-def _rgb(red: float, green: float, blue: float) -> Picture:
-    return np.array([red, green, blue], dtype=np.float32)[:, None, None]  # (3, 1, 1)
-
-
-PINK = _rgb(0.80, 0.44, 0.43)
-TAN = _rgb(0.66, 0.46, 0.31)
-BROWN = _rgb(0.36, 0.23, 0.15)
-DARK_BROWN = _rgb(0.17, 0.11, 0.09)
-PEARL = _rgb(0.93, 0.80, 0.79)
-VESSEL = _rgb(0.62, 0.17, 0.19)
-SLATE = _rgb(0.30, 0.31, 0.37)
-BLOOD = _rgb(0.33, 0.06, 0.06)
-CRUST = _rgb(0.64, 0.50, 0.30)
-CYST = _rgb(0.94, 0.89, 0.77)
-PLUG = _rgb(0.13, 0.08, 0.05)
-HAIR = _rgb(0.13, 0.10, 0.09)
+PINK = rgb(0.80, 0.44, 0.43)
+TAN = rgb(0.66, 0.46, 0.31)
+BROWN = rgb(0.36, 0.23, 0.15)
+DARK_BROWN = rgb(0.17, 0.11, 0.09)
+PEARL = rgb(0.93, 0.80, 0.79)
+VESSEL = rgb(0.62, 0.17, 0.19)
+SLATE = rgb(0.30, 0.31, 0.37)
+BLOOD = rgb(0.33, 0.06, 0.06)
+CRUST = rgb(0.64, 0.50, 0.30)
+CYST = rgb(0.94, 0.89, 0.77)
+PLUG = rgb(0.13, 0.08, 0.05)
 
 
 @dataclass(frozen=True)
@@ -65,11 +59,6 @@ class Shape:
     inside: Field  # (S, S), 1 inside, soft border
 
 
-def _mix(picture: Picture, colour: Picture, amount: Field) -> Picture:
-    weight = np.clip(amount, 0, 1).astype(np.float32)  # (S, S)
-    return picture + (colour - picture) * weight
-
-
 def _shape(rng: np.random.Generator, lesion: Attributes, size: int) -> Shape:
     axis = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / np.float32(size)
     x, y = np.meshgrid(axis - lesion.centre[0], axis - lesion.centre[1])
@@ -77,15 +66,18 @@ def _shape(rng: np.random.Generator, lesion: Attributes, size: int) -> Shape:
     # math, not numpy: a numpy scalar of 64 bits would widen every field it touches.
     along = (x * math.cos(turn) + y * math.sin(turn)) * stretch
     across = (-x * math.sin(turn) + y * math.cos(turn)) / stretch
-    angle = np.arctan2(across, along)
-    border = np.ones_like(angle)
+    angle: Field = np.arctan2(across, along)
+    border: Field = np.ones_like(angle)
     for lobes in range(2, 7):
-        depth, start = float(rng.normal(0, 0.11 / lobes**0.7)), float(rng.uniform(0, 6.28))
-        border += depth * np.cos(lobes * angle + start)
-    border += 0.02 * fractal_noise(rng, size, 24, 2)
-    reach = np.hypot(along, across) / (lesion.radius * border)
+        depth, start = (
+            float(rng.normal(0, 0.11 / math.pow(lobes, 0.7))),
+            float(rng.uniform(0, 6.28)),
+        )
+        border = border + depth * np.cos(lobes * angle + start)
+    border = border + 0.02 * fractal_noise(rng, size, 24, 2)
+    reach: Field = np.hypot(along, across) / (lesion.radius * border)
     softness = 0.03 + 0.22 * (1 - lesion.sharpness) ** 1.5
-    inside = 1 / (1 + np.exp(np.clip((reach - 1) / softness * 2.2, -30, 30)))
+    inside = 1 / (1 + np.exp(np.clip((reach - 1) * (2.2 / softness), -30, 30)))
     return Shape(reach.astype(np.float32), inside.astype(np.float32))
 
 
@@ -95,9 +87,9 @@ def _skin(rng: np.random.Generator, lesion: Attributes, size: int) -> tuple[Pict
     picture = np.broadcast_to(tone, (3, size, size)).copy()
     picture += fractal_noise(rng, size, 4, 4) * np.float32(0.018)
     redness = np.clip(fractal_noise(rng, size, 3, 3), 0, 2) * np.float32(rng.uniform(0, 0.22))
-    picture = _mix(picture, PINK * tone / SKIN[0], redness)
+    picture = mix(picture, PINK * tone / SKIN[0], redness)
     freckles = np.clip(smooth_noise(rng, size, 22) - 2.1, 0, 1) * np.float32(rng.uniform(0, 0.5))
-    picture = _mix(picture, tone * np.float32(0.62), freckles)
+    picture = mix(picture, tone * np.float32(0.62), freckles)
     scale = 34 if lesion.modality == "dermoscopic" else 52
     furrows = ridges(rng, size, scale) + ridges(rng, size, 2 * scale)
     pores = smooth_noise(rng, size, 2 * scale) + smooth_noise(rng, size, 4 * scale)
@@ -110,12 +102,12 @@ def _body(rng: np.random.Generator, lesion: Attributes, shape: Shape, size: int)
     """Ground colour of the lesion, mottled. (3, S, S)."""
     level = lesion.pigment + 0.13 * fractal_noise(rng, size, 5, 4)
     tone = SKIN[lesion.fitzpatrick - 1]
-    pink = PINK * np.float32(0.45) + tone * np.float32(0.55) * _rgb(1.0, 0.82, 0.82)
+    pink = PINK * np.float32(0.45) + tone * np.float32(0.55) * rgb(1.0, 0.82, 0.82)
     body = np.broadcast_to(pink, (3, size, size))
-    body = _mix(body, TAN * (np.float32(0.5) + tone * np.float32(0.6)), level * 2.6 - 0.25)
-    body = _mix(body, BROWN, (level - 0.42) * 2.2)
-    body = _mix(body, DARK_BROWN, (level - 0.78) * 2.0)
-    return _mix(body, body * np.float32(0.86), np.clip(shape.reach - 0.6, 0, 1))
+    body = mix(body, TAN * (np.float32(0.5) + tone * np.float32(0.6)), level * 2.6 - 0.25)
+    body = mix(body, BROWN, (level - 0.42) * 2.2)
+    body = mix(body, DARK_BROWN, (level - 0.78) * 2.0)
+    return mix(body, body * np.float32(0.86), np.clip(shape.reach - 0.6, 0, 1))
 
 
 def _somewhere_inside(
@@ -134,14 +126,14 @@ def _vessel_tree(rng: np.random.Generator, lesion: Attributes, size: int) -> Fie
     width = 0.0075 if lesion.modality == "dermoscopic" else 0.005
     for _ in range(2 + int(4 * lesion.strengths["vessels"])):
         start = _somewhere_inside(rng, lesion, 1.0)
-        towards = np.arctan2(lesion.centre[1] - start[1], lesion.centre[0] - start[0])
+        towards = math.atan2(lesion.centre[1] - start[1], lesion.centre[0] - start[0])
         heading = float(towards + rng.normal(0, 0.7))
         stem = wandering_path(rng, start, heading, lesion.radius * rng.uniform(0.7, 1.3), 0.28)
         paths.append((stem, width * rng.uniform(0.7, 1.3)))
         for fork in rng.choice(len(stem), 4, replace=False):
             side = heading + float(rng.choice([-1, 1]) * rng.uniform(0.5, 1.1))
             twig = wandering_path(
-                rng, stem[fork], side, lesion.radius * rng.uniform(0.25, 0.6), 0.3
+                rng, stem[int(fork)], side, lesion.radius * rng.uniform(0.25, 0.6), 0.3
             )
             paths.append((twig, width * 0.45))
     return draw_paths(paths, size, softness=0.0022)
@@ -176,97 +168,40 @@ def _paint_lesion(
 
     if strength["pearly"]:
         veil = np.clip(smooth_noise(rng, size, 7) * 0.3 + 0.45, 0, 1) * strength["pearly"]
-        body = _mix(body, PEARL * SKIN[lesion.fitzpatrick - 1] / SKIN[1], veil * np.float32(0.55))
+        body = mix(body, PEARL * SKIN[lesion.fitzpatrick - 1] / SKIN[1], veil * np.float32(0.55))
         shine += np.float32(0.55 * strength["pearly"])
     if strength["ridges"]:
         furrow = ridges(rng, size, int(rng.integers(18, 30)))
         grain = fractal_noise(rng, size, 30, 2)
-        body = _mix(body, body * np.float32(0.42), (1 - furrow) * np.float32(strength["ridges"]))
+        body = mix(body, body * np.float32(0.42), (1 - furrow) * np.float32(strength["ridges"]))
         height += (furrow * np.float32(0.022) + grain * np.float32(0.004)) * strength["ridges"]
     if strength["rolled"]:
         ring = np.exp(-(((shape.reach - 0.88) / 0.13) ** 2)) * np.float32(strength["rolled"])
-        body = _mix(body, PEARL * SKIN[lesion.fitzpatrick - 1] / SKIN[1], ring * np.float32(0.45))
+        body = mix(body, PEARL * SKIN[lesion.fitzpatrick - 1] / SKIN[1], ring * np.float32(0.45))
         height += ring * np.float32(0.045)
         shine += ring * np.float32(0.35)
     if strength["nests"]:
         nests = _spots(rng, lesion, size, 2 + int(7 * strength["nests"]), (0.07, 0.20), 0.010)
-        body = _mix(body, SLATE, nests * np.float32(0.40 + 0.4 * strength["nests"]))
+        body = mix(body, SLATE, nests * np.float32(0.40 + 0.4 * strength["nests"]))
     if strength["vessels"]:
         tree = _vessel_tree(rng, lesion, size)
-        body = _mix(body, VESSEL, tree * np.float32(0.30 + 0.5 * strength["vessels"]))
+        body = mix(body, VESSEL, tree * np.float32(0.30 + 0.5 * strength["vessels"]))
     if strength["milia"]:
         cysts = _spots(rng, lesion, size, 4 + int(14 * strength["milia"]), (0.025, 0.06), 0.003)
-        body = _mix(body, CYST, cysts * np.float32(0.45 + 0.45 * strength["milia"]))
+        body = mix(body, CYST, cysts * np.float32(0.45 + 0.45 * strength["milia"]))
     if strength["comedo"]:
         plugs = _spots(rng, lesion, size, 4 + int(12 * strength["comedo"]), (0.035, 0.085), 0.002)
-        body = _mix(body, PLUG, plugs * np.float32(0.5 + 0.4 * strength["comedo"]))
+        body = mix(body, PLUG, plugs * np.float32(0.5 + 0.4 * strength["comedo"]))
         height -= plugs * np.float32(0.018)
     if strength["ulcer"]:
         reach = shape.reach + 0.22 * fractal_noise(rng, size, 6, 3)
         extent = 0.25 + 0.35 * strength["ulcer"]
         wound = np.clip((extent - reach) * 9, 0, 1).astype(np.float32)
-        floor = _mix(np.broadcast_to(BLOOD, body.shape), CRUST, fractal_noise(rng, size, 9, 3))
-        body = _mix(body, floor, wound)
+        floor = mix(np.broadcast_to(BLOOD, body.shape), CRUST, fractal_noise(rng, size, 9, 3))
+        body = mix(body, floor, wound)
         height += wound * (fractal_noise(rng, size, 26, 2) * np.float32(0.012) - np.float32(0.02))
         shine += wound * np.float32(0.25)
     return body, height, shine
-
-
-def _light(rng: np.random.Generator, picture: Picture, height: Field, shine: Field) -> Picture:
-    """Shade the relief with one light from the side, and add its reflections."""
-    size = height.shape[0]
-    down, right = np.gradient(height * np.float32(size))  # slope: height per image fraction
-    normal = np.sqrt(1 + right**2 + down**2)
-    angle, sideways = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.35, 0.6))
-    up = math.sqrt(1 - sideways**2)
-    towards_x, towards_y = sideways * math.cos(angle), sideways * math.sin(angle)
-    facing = (up - right * towards_x - down * towards_y) / normal
-    picture = picture * (np.float32(0.45) + np.float32(0.55) * facing / up)
-    # Half-way vector between the light and a viewer straight above (Blinn 1977).
-    half = math.sqrt(towards_x**2 + towards_y**2 + (1 + up) ** 2)
-    mirror = np.clip((1 + up - right * towards_x - down * towards_y) / half / normal, 0, 1)
-    gloss = (mirror**60 - np.float32(0.25)).clip(0) * shine
-    return picture + gloss * np.float32(0.75)
-
-
-def _hairs(rng: np.random.Generator, picture: Picture, lesion: Attributes) -> Picture:
-    size = picture.shape[-1]
-    if happens(rng, 0.55):
-        return picture
-    paths: list[tuple[list[tuple[float, float]], float]] = []
-    heading = rng.uniform(0, 2 * np.pi)
-    for _ in range(int(rng.integers(2, 16))):
-        start = (float(rng.uniform(-0.1, 1.1)), float(rng.uniform(-0.1, 1.1)))
-        bend = wandering_path(rng, start, float(heading + rng.normal(0, 0.5)), 0.6, 0.12)
-        paths.append((bend, float(rng.uniform(0.002, 0.005))))
-    hairs = draw_paths(paths, size, softness=0.001)
-    colour = HAIR if lesion.fitzpatrick > 1 or happens(rng, 0.5) else HAIR * np.float32(3.5)
-    return _mix(picture, colour, hairs * np.float32(rng.uniform(0.5, 0.9)))
-
-
-def _camera(rng: np.random.Generator, picture: Picture, lesion: Attributes) -> Image.Image:
-    """Exposure, colour cast, vignette, blur and sensor noise."""
-    size = picture.shape[-1]
-    axis = np.linspace(-1, 1, size, dtype=np.float32)
-    x, y = np.meshgrid(axis, axis)
-    if lesion.modality == "dermoscopic":
-        from_centre = np.hypot(x, y)
-        picture = picture * (1 - np.float32(0.10) * from_centre**2)
-        rim = float(rng.uniform(1.02, 1.5))  # the round field of some dermatoscopes
-        picture = picture * (1 - np.clip((from_centre - rim) * 30, 0, 1) * 0.93)
-        picture = (picture - 0.5) * np.float32(1.08) + np.float32(0.52)
-    else:
-        slope = [float(value) for value in rng.normal(0, 0.13, 2)]
-        picture = picture * (1 + slope[0] * x + slope[1] * y)
-    cast = 1 + rng.normal(0, 0.03, (3, 1, 1)).astype(np.float32)
-    picture = picture * cast * np.float32(rng.uniform(0.82, 1.14))
-    rows = np.ascontiguousarray(np.clip(picture, 0, 1).transpose(1, 2, 0))  # (S, S, 3)
-    flat = Image.fromarray((rows * 255).astype(np.uint8))
-    radius = max(0.0, rng.normal(0.0022, 0.0016)) * size
-    flat = flat.filter(ImageFilter.GaussianBlur(radius))
-    grain = rng.normal(0, rng.uniform(1.0, 4.0), (size, size, 1)).astype(np.float32)
-    noisy = np.clip(np.asarray(flat, dtype=np.float32) + grain, 0, 255)
-    return Image.fromarray(noisy.astype(np.uint8))
 
 
 def paint(
@@ -278,12 +213,12 @@ def paint(
     skin, skin_height = _skin(rng, lesion, size)
     body, height, shine = _paint_lesion(rng, lesion, shape, size)
     halo = np.clip(1.25 - shape.reach, 0, 1) * np.float32(rng.uniform(0, 0.5))
-    picture = _mix(skin, skin * _rgb(0.98, 0.80, 0.78), halo.astype(np.float32))
+    picture = mix(skin, skin * rgb(0.98, 0.80, 0.78), halo.astype(np.float32))
     # A thin shadow under the edge of what sits on the skin.
     shadow = blurred(shape.inside, 0.012 * size) * np.float32(0.28 * lesion.sharpness)
     picture = picture * (1 - shadow * (1 - shape.inside))
-    picture = _mix(picture, body, shape.inside)
+    picture = mix(picture, body, shape.inside)
     relief = skin_height * (1 - np.float32(0.7) * shape.inside) + height * shape.inside
-    picture = _light(rng, picture.astype(np.float32), relief, shine * shape.inside)
-    picture = _hairs(rng, picture.astype(np.float32), lesion)
-    return _camera(rng, picture.astype(np.float32), lesion), shape.reach <= 1
+    picture = lit(rng, picture.astype(np.float32), relief, shine * shape.inside)
+    picture = with_hairs(rng, picture.astype(np.float32), lesion)
+    return photographed(rng, picture.astype(np.float32), lesion), shape.reach <= 1

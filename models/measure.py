@@ -1,0 +1,54 @@
+"""What a trained model is measured on besides its area under the curve on generated images."""
+
+# torch leaves parts of its interface untyped.
+# pyright: reportUnknownMemberType=false
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from models.backbone import Backbone, image_features
+from models.faithfulness import Faithfulness, measure_faithfulness
+from models.gradcam import map_grid, margin_maps
+from models.probe import area_with_interval
+from models.synthetic import generate
+
+
+def measured_map_scale(
+    backbone: Backbone, direction: Tensor, inputs: Tensor
+) -> tuple[float, tuple[int, int]]:
+    """99th percentile of |map value| over prepared training images, and the map's grid."""
+    maps = [margin_maps(backbone.model, part, direction).maps for part in torch.split(inputs, 50)]
+    values = torch.cat(maps).abs().flatten().numpy()
+    return float(np.percentile(values, 99)), map_grid(backbone.model, inputs)
+
+
+def heat_map_check(backbone: Backbone, direction: Tensor, *, seed: int, count: int) -> Faithfulness:
+    """Faithfulness of the maps on freshly painted test images."""
+    size = backbone.preprocessing.image_size
+    samples = [generate(seed, index, size=size) for index in range(count)]
+    pixels = np.stack([np.asarray(sample.image) for sample in samples])
+    inputs = torch.from_numpy(backbone.preprocessing.normalise(pixels))  # (N, 3, S, S)
+    masks = np.stack([sample.mask for sample in samples])
+    return measure_faithfulness(backbone.model, inputs, masks, direction, seed=seed)
+
+
+def photograph_check(
+    backbone: Backbone, direction: npt.NDArray[np.float32], folder: Path, source: str
+) -> dict[str, Any]:
+    """Area under the curve on real photographs named by `cases.csv`, all of them."""
+    with (folder / "cases.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    scores: list[npt.NDArray[np.float32]] = []
+    for first in range(0, len(rows), 50):
+        some = [Image.open(folder / "images" / row["image"]) for row in rows[first : first + 50]]
+        inputs = torch.from_numpy(backbone.preprocessing(some))
+        scores.append(image_features(backbone, inputs).numpy() @ direction)
+    truth = np.array([row["diagnosis"] == "BCC" for row in rows], dtype=np.int64)
+    return {"source": source} | asdict(area_with_interval(np.concatenate(scores), truth))

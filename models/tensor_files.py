@@ -1,0 +1,36 @@
+"""Reading and writing safetensors: the only format of weights, because it holds no code."""
+
+# safetensors types its keys and paths only in part; this module gives them types once.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from models.errors import WeightsDamagedError
+
+
+def read_tensors(file: Path, *, device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return a file's tensors and its metadata; raises WeightsDamagedError."""
+    try:
+        with safe_open(file, framework="pt") as stream:
+            metadata = cast("dict[str, str] | None", stream.metadata())
+        return load_file(file, device=device), metadata or {}
+    except SafetensorError as error:
+        raise WeightsDamagedError(
+            f"The weights file {file} is no safetensors file ({error}); "
+            "convert the weights to safetensors first, or copy the file again."
+        ) from error
+
+
+def write_tensors(
+    file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a safetensors file; an interruption leaves the file before it in place."""
+    unfinished = file.with_suffix(".part")
+    save_file(dict(tensors), unfinished, None if metadata is None else dict(metadata))
+    unfinished.chmod(0o644)  # safetensors writes for the owner only
+    unfinished.rename(file)
