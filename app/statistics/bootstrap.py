@@ -131,7 +131,11 @@ def bootstrap_intervals(
     statistics: dict[str, Statistic], sample: Resamples, seed: int
 ) -> Bootstrap:
     """Percentile and BCa intervals of each statistic over the same resamples."""
-    intervals = {name: _interval(statistic, sample) for name, statistic in statistics.items()}
+    known: dict[int, BootstrapInterval] = {}  # some names share one statistic
+    for statistic in statistics.values():
+        if id(statistic) not in known:
+            known[id(statistic)] = _interval(statistic, sample)
+    intervals = {name: known[id(statistic)] for name, statistic in statistics.items()}
     return Bootstrap(sample.resamples, seed, intervals)
 
 

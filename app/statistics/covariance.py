@@ -19,6 +19,7 @@ from app.statistics.arrays import Bools, Floats
 from app.statistics.roc import placements
 
 Method = Literal["delong", "jackknife", "unbiased"]
+_ONE_THREAD = 200_000  # multiplications
 METHODS: tuple[Method, ...] = ("delong", "jackknife", "unbiased")
 
 
@@ -69,7 +70,7 @@ class Crossed:
         kernel = np.stack(
             [_kernel(x, y).ravel() for x, y in zip(self.positive, self.negative, strict=True)]
         )  # (K, m n)
-        same_both = kernel @ kernel.T
+        same_both = _gram(kernel)
         same_positive = n * n * (self.v10 @ self.v10.T)
         same_negative = m * m * (self.v01 @ self.v01.T)
         product = np.outer(self.areas, self.areas)
@@ -82,6 +83,21 @@ def _kernel(positive: Floats, negative: Floats) -> Floats:
     """1 where the positive scores higher, one half at a tie, (m, n)."""
     difference = positive[:, None] - negative[None, :]
     return (np.sign(difference) + 1) / 2
+
+
+def _gram(rows: Floats) -> Floats:
+    """Return rows @ rows.T for few long rows (K, L).
+
+    In small blocks, which BLAS multiplies within one thread: on a busy machine its threads wait
+    for each other a hundred times longer than this product takes.
+    """
+    count = rows.shape[0]
+    block = max(1, _ONE_THREAD // count**2)
+    total = np.zeros((count, count))
+    for start in range(0, rows.shape[1], block):
+        part = rows[:, start : start + block]
+        total += part @ part.T
+    return total
 
 
 def sample_covariance(rows: Floats) -> Floats:
