@@ -27,7 +27,8 @@
     const wanted = ctx.target?.id;
     if (wanted && !tasks.some((task) => task.fragment.querySelector(`#${wanted}`))) {
       event.preventDefault();
-      if (ctx.response.status === 401) location.reload();
+      // Redirected: to the sign-in page.
+      if (ctx.response.status === 401 || ctx.response.raw.redirected) location.reload();
     }
   });
 })();
