@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from app.settings import BadSettingError, Settings
 
 if TYPE_CHECKING:
     # Generic for the type checker only; the class itself takes no parameter at run time.
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
 
 Command = Callable[[argparse.Namespace, Settings], int]
 STUDY = "the study's short name, for example bcc-2027"
@@ -37,6 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a refusal is a sentence on standard error and exit status 1."""
+    # Being told to end is like Ctrl-C: what was started is stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = build_parser().parse_args(arguments)
     command: Command = chosen.run
     try:
@@ -49,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _command(commands: "_Commands", name: str, run_it: Command, about: str) -> argparse.ArgumentParser:
+def _command(
+    commands: "_Commands", name: str, run_it: Command, about: str
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=about, description=about)
     parser.set_defaults(run=run_it)
     return parser

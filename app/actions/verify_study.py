@@ -92,8 +92,8 @@ def _said(report: ChainReport) -> tuple[str, ...]:
     return (
         f"{report.events} events of the log: none missing, moved or altered",
         (
-            f"{report.unaided} unaided calls, {report.reveals} reveals, {report.aided} aided calls: "
-            "each reveal after its locked call, each aided call after its reveal"
+            f"{report.unaided} unaided calls, {report.reveals} reveals, {report.aided} aided "
+            "calls: each reveal after its locked call, each aided call after its reveal"
         ),
     )
 

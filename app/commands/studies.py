@@ -121,12 +121,13 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
 def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     """Prove an exported folder (offline) or a study in the database."""
     anchors = [_anchor(text) for text in arguments.anchor]
-    if Path(arguments.target).is_dir():
+    # A folder may happen to be named like a study, as demo/ is here.
+    if (Path(arguments.target) / "manifest.json").is_file():
         return _say(verify_export(Path(arguments.target), anchors=anchors))
     with running(settings) as on:
         records = records_of(on.administrator_url, arguments.target)
     if records is None:
-        raise NotFound(f"{arguments.target} is neither a folder nor a study.")
+        raise NotFound(f"{arguments.target} is neither a folder of an export nor a study.")
     return _say(verify_study(records, anchors=anchors))
 
 

@@ -1,9 +1,12 @@
 """The embedded PostgreSQL 18: a real server from a wheel, its data under REREAD_DATA."""
 
+import fcntl
+import os
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg import sql
@@ -21,16 +24,31 @@ DATABASE = "reread"
 def embedded_postgres(folder: Path) -> Generator[str]:
     """Run the server on `folder` and give the administrator's URL of the database in it.
 
-    A server that another process already runs on this folder is used as it is. The last
-    process to leave stops it. It listens on a local socket only.
+    A server that another process already runs on this folder is used as it is. The last process
+    to leave stops it. It listens on a local socket only.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(folder, cleanup_mode="stop", postgres_version=MAJOR)
+    # Each process that uses the server holds this lock shared; whoever can have it alone is the
+    # last. The system lets go of it when a process dies, however that happens, which the wheel's
+    # own list of process ids does not notice.
+    with folder.with_suffix(".lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        server = get_server(folder, cleanup_mode="stop", postgres_version=MAJOR)
+        try:
+            create_database(server.get_uri(), DATABASE)
+            yield server.get_uri(database=DATABASE)
+        finally:
+            if _is_last(users):
+                server.global_process_id_list.put([os.getpid()])
+                server.cleanup()
+
+
+def _is_last(users: IO[str]) -> bool:
     try:
-        create_database(server.get_uri(), DATABASE)
-        yield server.get_uri(database=DATABASE)
-    finally:
-        server.cleanup()
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def create_database(administrator_url: str, name: str) -> None:
