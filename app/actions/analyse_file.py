@@ -77,12 +77,41 @@ def write_analysis(
     options: AnalysisOptions | None = None,
     *,
     json_path: Path | None = None,
+    html_path: Path | None = None,
 ) -> StudyAnalysis:
     """Analyse the file and write what is asked for; the results also come back."""
     results = analyse_file(path, options)
     if json_path is not None:
         json_path.write_text(as_text(results), encoding="utf-8")
+    if html_path is not None:
+        html_path.write_text(as_html(path, results, options), encoding="utf-8")
     return results
+
+
+def as_html(path: Path, results: StudyAnalysis, options: AnalysisOptions | None = None) -> str:
+    """Return the report of the results of the file at `path`, with a figure per reader."""
+    # Figures need matplotlib, which a run for numbers alone should not wait for.
+    from app.actions.analysis_report import html_report
+    from app.statistics.figures import roc_figure
+
+    chosen = options or AnalysisOptions()
+    table = table_of(read_file(path.read_bytes(), path.name, chosen), chosen)
+    baseline, comparison = (*results.modalities, *results.modalities)[:2]
+    figures = [
+        (
+            f"ROC curves of reader {reader.reader}, positive class {results.positive}",
+            roc_figure(
+                table,
+                reader.reader,
+                positive=results.positive,
+                baseline=baseline,
+                comparison=comparison,
+                threshold=chosen.threshold,
+            ),
+        )
+        for reader in results.readers
+    ]
+    return html_report(results, figures)
 
 
 def as_text(results: StudyAnalysis) -> str:

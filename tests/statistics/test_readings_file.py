@@ -136,6 +136,23 @@ def test_write_analysis_writes_the_json_and_the_same_bytes_twice(tmp_path: Path)
     assert results.data.missing == 1
 
 
+def test_the_report_is_one_file_without_script_that_escapes_names(tmp_path: Path) -> None:
+    source, report = tmp_path / "r.csv", tmp_path / "report.html"
+    source.write_text(GOOD.replace("A,", "<b>A</b>,"))
+    write_analysis(source, AnalysisOptions(bootstrap=0), html_path=report)
+    text = report.read_text()
+    assert "<b>A</b>" not in text
+    assert "<script" not in text
+    assert "positive class BCC" in text
+    assert 'src="data:image/svg+xml' in text
+
+
+def test_the_report_of_several_readers_names_the_population(tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    write_analysis(FOLDER / "data" / "VanDyke.csv", AnalysisOptions(bootstrap=0), html_path=report)
+    assert "5 readers: the test treats them as a sample" in report.read_text()
+
+
 def test_a_bad_file_raises_with_its_problems(tmp_path: Path) -> None:
     source = tmp_path / "r.csv"
     source.write_text(GOOD + "A,2,SK,aided,SK,x\n")
