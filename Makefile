@@ -19,7 +19,7 @@ $(VENV)/.installed: requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked packages (about 3 GB the first time, for PyTorch) ..."
 	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
-	$(VENV)/bin/uv pip sync --python $(VENV)/bin/python --require-hashes requirements.lock
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes --requirements requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
