@@ -72,12 +72,13 @@ def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -
 
 def _summary(results: StudyAnalysis) -> str:
     data = results.data
-    lines = [
+    counts = (
         f"{data.readers} readers, {data.cases} cases: {data.positives} {results.positive}, the "
-        + f"positive class, and {data.negatives} {results.negative}. {data.rows} rows, "
-        + f"{data.missing} readings missing.",
-        f"Compared: {' and '.join(results.modalities)}; differences are comparison minus baseline.",
-    ]
+        f"positive class, and {data.negatives} {results.negative}. {data.rows} rows, "
+        f"{data.missing} readings missing."
+    )
+    compared = " and ".join(results.modalities)
+    lines = [counts, f"Compared: {compared}; differences are comparison minus baseline."]
     if data.sha256 is not None:
         lines.append(f"SHA-256 of the data: {data.sha256}")
     simulated = [reader.reader for reader in results.readers if reader.simulated]
