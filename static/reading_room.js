@@ -6,6 +6,7 @@
   const TOO_SMALL = window.matchMedia(
     "(max-width: 29.99rem), (max-width: 43.75rem) and (pointer: coarse), (max-height: 29.99rem) and (pointer: coarse)");
   let pause = false;
+  let question = "";
   let lockedAided = false;
 
   const room = () => document.getElementById("room");
@@ -205,7 +206,10 @@
     for (const target of room().querySelectorAll("[data-call-form]")) target.noValidate = true;
     for (const part of room().querySelectorAll("[data-needs-script]")) part.hidden = false;
     showKeys(keysOn());
-    window.activeTime.restart();
+    // After a refused form the same question goes on, and so does its time.
+    const asked = `${within("[data-stage]")?.dataset.case} ${room().dataset.state}`;
+    if (asked !== question) window.activeTime.restart();
+    question = asked;
     window.viewerRoom.refresh();
     showConfidence();
     const goOn = lockedAided && !pause && within("[data-next-form]");
