@@ -1,11 +1,15 @@
 """What a file of readings consists of: raw rows, readings, and problems with their place."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.domain.errors import Problem
 
+_NUMBER = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*(e[+-]?[0-9]+)?|\.[0-9]+(e[+-]?[0-9]+)?|nan|inf(inity)?)"
+)
 _MISSING = frozenset({"", "na", "n/a"})
 
 
@@ -49,9 +53,8 @@ def missing(text: str) -> bool:
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell reads as a number, NaN and infinity included."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    """Whether a cell reads as a number, NaN and infinity included.
+
+    Python's own reading would also take 1_000 and the digits of other scripts.
+    """
+    return _NUMBER.fullmatch(text.casefold()) is not None

@@ -49,6 +49,8 @@ def test_synonyms_are_understood(header: str) -> None:
         ("A,2,SK,aided,NV,0.1", "r.csv, row 5, column call: NV is a third class"),
         ("A,2,SK,aided,SK,nan", "r.csv, row 5, column score: nan is not a finite number."),
         ("A,2,SK,aided,SK,high", "r.csv, row 5, column score: high is not a number."),
+        ("A,2,SK,aided,SK,1_0", "r.csv, row 5, column score: 1_0 is not a number."),
+        ("A,2,SK,aided,SK,1e999", "r.csv, row 5, column score: 1e999 is not a finite number."),
         (",2,SK,aided,SK,0.1", "r.csv, row 5, column reader_id: The reader is missing."),
         ("A,2,,aided,SK,0.1", "r.csv, row 5, column truth: The reference diagnosis is missing."),
         ("A,2,SK,aided,SK", "r.csv, row 5: The row has 5 columns, the header 6."),

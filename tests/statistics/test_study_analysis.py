@@ -4,12 +4,16 @@ import json
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from reference_data import FOLDER
 from study_cast import analysed, random_rows, rows_of_calls
 
+from app.actions.analyse_file import AnalysisOptions, analyse_file
 from app.statistics.prepare import PrepareError
 from app.statistics.study import StudyAnalysis
 from app.statistics.table import Row, TableError, table_from_rows
+from app.statistics.ustatistics import u_statistics
 
 # The integer tables that fit the paper's Table (positive class SK): TP, FN, TN, FP.
 READER_1 = ((517, 91, 65, 34), (563, 45, 71, 28))
@@ -207,3 +211,67 @@ def test_contradicting_rows_are_refused() -> None:
 def test_no_json_number_is_infinite_or_undefined() -> None:
     for rows in (random_rows(), random_rows(positives=1), random_rows(1, 2, 2)):
         json.dumps(analysed(rows).json(), allow_nan=False)
+
+
+def test_vandyke_from_its_file_gives_the_published_p_values() -> None:
+    study = analyse_file(FOLDER / "data" / "VanDyke.csv", AnalysisOptions(bootstrap=0))
+    assert study.mrmc is not None
+    area = study.mrmc.auc
+    assert area.obuchowski_rockette is not None
+    assert area.u_statistics is not None
+    delong = area.obuchowski_rockette["delong"].random_readers_random_cases
+    assert delong is not None
+    assert delong.p == pytest.approx(0.0512330308248101, abs=1e-9)
+    fixed = area.obuchowski_rockette["jackknife"].fixed_readers_random_cases
+    assert fixed.p == pytest.approx(0.0192798430707541, abs=1e-9)
+    assert area.u_statistics["unbiased"].p == pytest.approx(0.0556466643218105, abs=1e-9)
+    assert area.default == "random_readers_random_cases"
+
+
+def test_two_readers_get_the_fixed_reader_analysis_and_the_sentence_why() -> None:
+    study = analysed(random_rows(2))
+    assert study.mrmc is not None
+    assert study.mrmc.auc.default == "fixed_readers_random_cases"
+    assert "these readers only" in study.mrmc.population
+    assert "few_readers" in codes(study)
+
+
+def test_one_reader_has_a_fixed_reader_test_equal_to_delong() -> None:
+    study = analysed(random_rows(1))
+    assert study.mrmc is not None
+    assert study.mrmc.auc.obuchowski_rockette is not None
+    tested = study.mrmc.auc.obuchowski_rockette["delong"]
+    compared = study.readers[0].comparison
+    assert compared is not None
+    assert tested.random_readers_random_cases is None
+    assert tested.fixed_readers_random_cases.p == pytest.approx(compared.auc.p, abs=1e-12)
+
+
+def test_missing_readings_stay_in_the_u_statistics_and_leave_the_fixed_analysis() -> None:
+    rows = [row for n, row in enumerate(random_rows(5)) if n % 37]
+    study = analysed(rows)
+    assert study.mrmc is not None
+    assert study.mrmc.auc.cases < 70
+    assert study.mrmc.auc.u_statistics is not None
+    assert "incomplete_cases" in codes(study)
+
+
+def test_readers_of_different_cases_get_no_obuchowski_rockette_but_a_sentence() -> None:
+    rows = [row for row in random_rows(2) if (row[0] == "R0") == (int(row[1][1:]) % 2 == 0)]
+    study = analysed(rows)
+    assert study.mrmc is not None
+    assert study.mrmc.auc.obuchowski_rockette is None
+    assert "too_few_cases" in codes(study)
+
+
+def test_missing_cells_change_nothing_when_none_is_missing() -> None:
+    """The general formula for incomplete designs equals the fast one on a complete design."""
+    rng = np.random.default_rng(3)
+    truth = np.arange(24) < 10
+    scores = rng.integers(0, 5, (2, 4, 24)).astype(np.float64)
+    fast = u_statistics(truth, scores)
+    wider = np.concatenate((scores, np.full((2, 4, 1), np.nan)), axis=2)
+    slow = u_statistics(np.append(truth, False), wider)
+    for estimator, result in fast.items():
+        general = slow[estimator].difference
+        assert general.variance == pytest.approx(result.difference.variance, abs=1e-15)
