@@ -111,6 +111,13 @@ def picture(number: int, size: tuple[int, int] = (96, 72)) -> bytes:
     return out.getvalue()
 
 
+def overlay() -> bytes:
+    """A small transparent picture, as a map of evidence is one."""
+    out = io.BytesIO()
+    Image.new("RGBA", (96, 72), (230, 120, 40, 90)).save(out, "PNG")
+    return out.getvalue()
+
+
 def case_files(count: int) -> tuple[bytes, bytes]:
     """A case file and its ZIP of images: cases c000, c001, ...; every third one is SK."""
     table = io.StringIO()
@@ -152,7 +159,7 @@ def score_by_hand(
                 image=image,
                 model_version=version,
                 probability=probability if number % 2 else 1 - probability,
-                overlay_key=storage.put(b"overlay", suffix=".png"),
+                overlay_key=storage.put(overlay(), suffix=".png"),
                 overlay_sha256="0" * 64,
                 device="none",
             )

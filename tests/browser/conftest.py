@@ -1,0 +1,116 @@
+"""A running site on a free port, and people in front of a real Chromium.
+
+Any console error, page error or report of the content security policy fails the test.
+"""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from app.db.session import Database
+from app.main import build_site
+from app.settings import Settings
+from app.storage import Storage
+from tests.conftest import PASSWORD, Cast
+
+CHROMIUM = shutil.which("chromium")
+QUIET = [
+    "--no-sandbox",  # tests run as root in containers
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: the browser tests were NOT run")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Person:
+    """Somebody at their own browser."""
+
+    page: Page
+    address: str
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> None:
+        self.page.goto(self.address + "/sign-in")
+        self.page.fill("[name=email]", email)
+        self.page.fill("[name=password]", password)
+        self.page.click("main button[type=submit]")
+        self.page.wait_for_url(self.address + "/")
+
+    def goto(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The web application, answering."""
+
+    address: str
+    browser: Browser
+
+    @contextmanager
+    def person(self, **options: object) -> Iterator[Person]:
+        context: BrowserContext = self.browser.new_context(
+            viewport={"width": 1280, "height": 800}, **options
+        )
+        context.set_default_timeout(20_000)
+        person = Person(context.new_page(), self.address)
+
+        def console(message: ConsoleMessage) -> None:
+            # A refusal's status is no fault of the page; the test says what it expects of it.
+            refused = "the server responded with a status of 4" in message.text
+            if message.type == "error" and not refused:
+                person.complaints.append(message.text)
+
+        context.on("console", console)
+        context.on("weberror", lambda error: person.complaints.append(str(error.error)))
+        context.on("request", lambda request: person.requests.append(request.url))
+        yield person
+        context.close()
+        assert person.complaints == []
+
+
+@contextmanager
+def serving(database: Database, storage: Storage, browser: Browser) -> Iterator[Site]:
+    """Run the site in a thread, as uvicorn runs it in production."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        settings = Settings.from_environment({"REREAD_STORAGE": storage._root})
+        config = uvicorn.Config(
+            build_site(settings, database), log_level="warning", access_log=False, lifespan="off"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield Site(f"http://127.0.0.1:{port}", browser)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def site(cast: Cast, browser: Browser) -> Iterator[Site]:
+    """The open study of the cast, served."""
+    with serving(cast.database, cast.storage, browser) as running:
+        yield running
