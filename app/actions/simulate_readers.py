@@ -119,6 +119,7 @@ def _read(
             read_case.lock_unaided(connection, assignment_id=assignment, submission=submission)
     with database.begin(Role.READER, actor=reader) as connection:
         read_case.reveal(connection, assignment_id=assignment)
+    with database.begin(Role.READER, actor=reader) as connection:
         shown = readings.shown_ai(connection, assignment)
     aided = evidence + skill.reliance * _logit(shown[0].probability)
     with database.begin(Role.READER, actor=reader) as connection:

@@ -263,6 +263,7 @@ CREATE TABLE reading (
     submission_id       uuid NOT NULL UNIQUE,
     active_milliseconds integer CHECK (active_milliseconds BETWEEN 0 AND 86400000),
     locked_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+    locked_in           xid8 NOT NULL DEFAULT pg_current_xact_id(),  -- the transaction
     after_reveal        uuid GENERATED ALWAYS AS
                         (CASE phase WHEN 'aided' THEN assignment_id END) STORED,
     UNIQUE (assignment_id, phase),
@@ -278,6 +279,7 @@ CREATE TABLE reveal (
     case_prediction_id uuid NOT NULL,
     software_version   text NOT NULL,
     revealed_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    revealed_in        xid8 NOT NULL DEFAULT pg_current_xact_id(),
     after_phase        text NOT NULL GENERATED ALWAYS AS ('unaided'::text) STORED,
     FOREIGN KEY (assignment_id, after_phase) REFERENCES reading (assignment_id, phase),
     FOREIGN KEY (assignment_id, study_id, reader_id) REFERENCES assignment (id, study_id, reader_id),
@@ -457,6 +459,7 @@ BEGIN
         RAISE EXCEPTION 'There is no aided reading before the reveal' USING ERRCODE = 'RR409';
     END IF;
     NEW.locked_at := clock_timestamp();
+    NEW.locked_in := pg_current_xact_id();
     RETURN NEW;
 END
 $$;
@@ -466,11 +469,15 @@ CREATE FUNCTION guard_reveal() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = reread, pg_temp AS $$
 BEGIN
     PERFORM guard_reader(NEW.reader_id);
+    -- A call of this very transaction is not locked yet: lock, look, roll back would show the AI
+    -- and leave no call.
     IF NOT EXISTS (SELECT FROM reading
-                   WHERE assignment_id = NEW.assignment_id AND phase = 'unaided') THEN
+                   WHERE assignment_id = NEW.assignment_id AND phase = 'unaided'
+                   AND locked_in <> pg_current_xact_id()) THEN
         RAISE EXCEPTION 'There is no reveal before the unaided call is locked' USING ERRCODE = 'RR409';
     END IF;
     NEW.revealed_at := clock_timestamp();
+    NEW.revealed_in := pg_current_xact_id();
     RETURN NEW;
 END
 $$;
@@ -493,7 +500,8 @@ BEGIN
 END
 $$;
 
--- What a reader may see again: only of an assignment of theirs that has been revealed.
+-- What a reader may see again: only of an assignment of theirs that has been revealed, and only
+-- once that record cannot be rolled back any more.
 CREATE FUNCTION shown_ai(of_assignment uuid)
     RETURNS TABLE (call text, probability double precision, model_name text, threshold double precision,
                    map_scale double precision, map_rows integer, map_columns integer,
@@ -507,6 +515,7 @@ CREATE FUNCTION shown_ai(of_assignment uuid)
     JOIN image i ON i.case_id = r.case_id
     JOIN prediction p ON p.image_id = i.id AND p.model_version_id = c.model_version_id
     WHERE r.assignment_id = of_assignment AND r.reader_id = actor()
+        AND r.revealed_in IS DISTINCT FROM pg_current_xact_id_if_assigned()
     ORDER BY i.position
 $$;
 

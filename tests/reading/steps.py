@@ -1,0 +1,99 @@
+"""The steps of a reading as the actions take them, and hands on the database for the tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID, uuid4
+
+import psycopg
+
+from app.actions.design_study import close_study, unblind_study
+from app.actions.read_case import (
+    CaseView,
+    current_case,
+    lock_aided,
+    lock_unaided,
+    reveal,
+    serve_next,
+)
+from app.db.session import Role
+from app.domain.access import Account
+from app.domain.reading import ReadingState, Submission
+from tests.conftest import Cast
+
+
+def call(answer: str = "BCC", confidence: int = 70) -> Submission:
+    return Submission(answer, confidence, uuid4(), None)
+
+
+def at(cast: Cast, reader: Account) -> CaseView | None:
+    """The reader's current case, as the server holds it."""
+    with cast.begin(Role.READER, reader) as connection:
+        return current_case(connection, study=cast.study.id)
+
+
+def serve(cast: Cast, reader: Account) -> UUID:
+    with cast.begin(Role.READER, reader) as connection:
+        serve_next(connection, study=cast.study.id)
+    return at(cast, reader).assignment.id
+
+
+def lock(cast: Cast, reader: Account, submission: Submission | None = None) -> UUID:
+    """Serve the next case and lock an unaided call."""
+    assignment = serve(cast, reader)
+    with cast.begin(Role.READER, reader) as connection:
+        lock_unaided(connection, assignment_id=assignment, submission=submission or call())
+    return assignment
+
+
+def show_ai(cast: Cast, reader: Account) -> UUID:
+    assignment = lock(cast, reader)
+    with cast.begin(Role.READER, reader) as connection:
+        reveal(connection, assignment_id=assignment)
+    return assignment
+
+
+def finish(cast: Cast, reader: Account) -> UUID:
+    """Read one case to its end; the next one is served with it."""
+    assignment = show_ai(cast, reader)
+    with cast.begin(Role.READER, reader) as connection:
+        lock_aided(connection, assignment_id=assignment, submission=call("SK", 40))
+    return assignment
+
+
+def bring_to(cast: Cast, reader: Account, state: ReadingState) -> UUID:
+    """Bring the reader's current case into a state and return its assignment."""
+    steps = {
+        ReadingState.SERVED: serve,
+        ReadingState.LOCKED: lock,
+        ReadingState.REVEALED: show_ai,
+        ReadingState.FINISHED: finish,
+    }
+    if state is ReadingState.ASSIGNED:
+        return at(cast, reader).assignment.id
+    return steps[state](cast, reader)
+
+
+def close(cast: Cast) -> None:
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        close_study(connection, study=cast.study, by=cast.cora)
+
+
+def unblind(cast: Cast) -> None:
+    close(cast)
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        unblind_study(
+            connection, study=cast.study, reason="All readings are in, in this test.", by=cast.cora
+        )
+
+
+@contextmanager
+def superuser(
+    cast: Cast, *, actor: Account | None = None, replica: bool = False
+) -> Iterator[psycopg.Connection]:
+    """One transaction as the server's superuser; `replica` switches ordinary triggers off."""
+    with psycopg.connect(cast.database.url, options="-c search_path=reread") as connection:
+        if replica:
+            connection.execute("SET LOCAL session_replication_role = replica")
+        if actor:
+            connection.execute("SELECT set_config('reread.actor', %s, true)", [str(actor.id)])
+        yield connection
