@@ -1,0 +1,101 @@
+"""How many readers and cases a study needs, from a pilot's file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.actions.analyse_file import AnalysisOptions, analyse_file
+from app.domain.errors import InvalidInput
+from app.statistics.covariance import Method
+from app.statistics.power import Pilot, Population, Power, cases_needed, pilot_of, power_table
+
+
+@dataclass(frozen=True, slots=True)
+class PowerPlan:
+    """Power for each number of readers (rows of `table`) and of cases (columns).
+
+    `needed` gives, per number of readers, the cases that reach `target`; None where none do.
+    """
+
+    pilot: Pilot
+    difference: float
+    target: float
+    population: Population
+    readers: tuple[int, ...]
+    cases: tuple[int, ...]
+    table: tuple[tuple[Power, ...], ...]
+    needed: tuple[int | None, ...]
+
+
+def pilot_from_file(
+    path: Path, options: AnalysisOptions | None = None, *, covariance: Method = "jackknife"
+) -> tuple[Pilot, float]:
+    """Return the components of a pilot's AUC, and its observed difference.
+
+    Raises InvalidInput for a file that cannot be analysed, or has fewer than two readers.
+    """
+    study = analyse_file(path, options)
+    together = study.mrmc.auc.obuchowski_rockette if study.mrmc is not None else None
+    if together is None or study.mrmc is None:
+        raise InvalidInput("A pilot needs scores of the same cases in two modalities.")
+    found = together[covariance]
+    try:
+        pilot = pilot_of(found.components, study.mrmc.auc.cases)
+    except ValueError as refused:
+        raise InvalidInput(str(refused)) from refused
+    return pilot, found.fixed_readers_random_cases.difference
+
+
+def plan_power(
+    pilot: Pilot,
+    *,
+    difference: float,
+    readers: tuple[int, ...],
+    cases: tuple[int, ...],
+    target: float = 0.8,
+    population: Population = "random_readers_random_cases",
+) -> PowerPlan:
+    """Power of every combination; InvalidInput where the numbers make no study."""
+    try:
+        return PowerPlan(
+            pilot,
+            difference,
+            target,
+            population,
+            readers,
+            cases,
+            power_table(
+                pilot,
+                readers=readers,
+                cases=cases,
+                difference=difference,
+                population=population,
+            ),
+            tuple(
+                cases_needed(
+                    pilot,
+                    readers=reader,
+                    difference=difference,
+                    target=target,
+                    population=population,
+                )
+                for reader in readers
+            ),
+        )
+    except ValueError as refused:
+        raise InvalidInput(str(refused)) from refused
+
+
+def as_lines(plan: PowerPlan) -> list[str]:
+    """Return the plan as a table for a terminal."""
+    place = plan.population.replace("_", " ")
+    lines = [
+        f"Power to find a difference of AUC of {plan.difference:.4g} at the 5% level, {place}",
+        "(Hillis, Obuchowski and Berbaum 2011); the cases have the pilot's share of positives.",
+        "readers "
+        + "".join(f"{count:>8}" for count in plan.cases)
+        + f"   cases for {plan.target:g}",
+    ]
+    for reader, row, needed in zip(plan.readers, plan.table, plan.needed, strict=True):
+        cells = "".join(f"{cell.power:8.3f}" for cell in row)
+        lines.append(f"{reader:>7} {cells}   {'not reached' if needed is None else needed}")
+    return lines
