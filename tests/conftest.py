@@ -261,6 +261,15 @@ def cast(postgres: str, open_template: Cast) -> Iterator[Cast]:
         database.close()
 
 
+@pytest.fixture(scope="module")
+def open_copy(postgres: str, open_template: Cast) -> Iterator[Cast]:
+    """Like `cast`, but one for all tests of a file: for those that only look."""
+    with copy_of(postgres, "open_cast") as url:
+        database = Database(url, secret=None)
+        yield replace(open_template, database=database)
+        database.close()
+
+
 @pytest.fixture(scope="session")
 def photographs() -> Path:
     """The folder of real photographs, where one is given."""
