@@ -178,20 +178,25 @@
     const sentence = answer.querySelector("[data-sentence]")?.textContent.trim()
       ?? (status === 200 ? "" : `The server answered ${status}.`);
     // After the session's end the sign-in page comes instead of the room.
-    notSaved(sentence, status === 401 || Boolean(answer.querySelector('form[action^="/sign-in"]')));
+    const signedOut = status === 401 || Boolean(answer.querySelector('form[action="/sign-in"]'));
+    // What contradicts the server's state (the study was closed, say) will not pass later either.
+    const final = [403, 404, 409].includes(status);
+    notSaved(sentence, { signedOut, final });
   });
 
   document.addEventListener("htmx:error", (event) => {
     if (!event.detail.ctx) return;
-    notSaved(navigator.onLine ? "The server did not answer." : "This computer is offline.", false);
+    notSaved(navigator.onLine ? "The server did not answer." : "This computer is offline.");
   });
 
-  function notSaved(reason, signedOut) {
+  function notSaved(reason, { signedOut = false, final = false } = {}) {
     const notice = within("[data-unsaved]");
     if (!notice) return;
     lockedAided = false;
     within("[data-unsaved-reason]").textContent = reason;
     within("[data-unsaved-sign-in]").hidden = !signedOut;
+    within("[data-unsaved-reload]").hidden = !final;
+    within("[data-unsaved-again]").hidden = final;
     notice.hidden = false;
     // The button is enabled again only after this event.
     setTimeout(() => within("button[type=submit]")?.focus(), 0);
