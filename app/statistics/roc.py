@@ -248,23 +248,3 @@ def unpaired_auc_difference(baseline: Auc, comparison: Auc) -> UnpairedAucDiffer
     df = variance**2 / (se0**4 / (n0 - 1) + se1**4 / (n1 - 1))
     t = (a1 - a0) / sqrt(variance)
     return UnpairedAucDifference(a1 - a0, t, df, two_sided_t(t, df))
-
-
-def delong_covariance(truth: Bools, scores: Floats) -> tuple[Floats, Floats]:
-    """Areas (K,) and their DeLong covariance (K, K) [1]_ of K score vectors on the same cases.
-
-    `truth` (N,), `scores` (K, N). ValueError with fewer than two cases in a class.
-    """
-    placed = [placements(truth, row) for row in scores]
-    v10 = np.stack([p.of_positives / p.n for p in placed])  # (K, m)
-    v01 = np.stack([p.of_negatives / p.m for p in placed])  # (K, n)
-    m, n = v10.shape[1], v01.shape[1]
-    if min(m, n) < 2:  # noqa: PLR2004 - a variance needs two
-        raise ValueError(f"DeLong's covariance needs two cases of each class, not {m} and {n}.")
-    areas = np.array([p.area for p in placed])
-    return areas, _covariance(v10) / m + _covariance(v01) / n
-
-
-def _covariance(rows: Floats) -> Floats:
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    return centred @ centred.T / (rows.shape[1] - 1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from app.statistics.agreement import ModalityAgreement, modality_agreement
 from app.statistics.comparison import Comparison, bootstrapped, compare
+from app.statistics.failures import Failure, failures
 from app.statistics.json_form import JsonValue, as_json, collect_warnings, merged
 from app.statistics.mrmc import Mrmc, mrmc
 from app.statistics.notes import Warning  # noqa: A004 - the word of the results
@@ -58,6 +59,7 @@ class StudyAnalysis:
     model: ModalityMetrics | None
     mrmc: Mrmc | None
     agreement: dict[str, ModalityAgreement]
+    failures: tuple[Failure, ...]
     warnings: tuple[Warning, ...]
 
     def json(self) -> dict[str, JsonValue]:
@@ -120,6 +122,7 @@ def analyse(
         model=model,
         mrmc=together,
         agreement=agreed,
+        failures=failures(study),
         warnings=merged(found),
     )
 

@@ -8,6 +8,7 @@ import pytest
 from reference_data import PAIRS, pair
 
 from app.statistics.arrays import Bools, Floats
+from app.statistics.covariance import Crossed
 from app.statistics.logistic import refit_scores
 from app.statistics.proportions import mcnemar, proportion
 from app.statistics.reclassification import (
@@ -17,7 +18,7 @@ from app.statistics.reclassification import (
     net_reclassification,
     reclassification_table,
 )
-from app.statistics.roc import auc, auc_difference, delong_covariance, unpaired_auc_difference
+from app.statistics.roc import auc, auc_difference, unpaired_auc_difference
 from app.statistics.roc_curve import roc_curve, youden_point
 
 NAMES = sorted(PAIRS)
@@ -63,8 +64,9 @@ def test_area_variance_and_interval_are_those_of_proc(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_covariance_of_two_areas_is_that_of_proc(name: str) -> None:
     data, expected = pair(name), PAIRS[name]
-    areas, covariance = delong_covariance(data.truth, np.stack((data.unaided, data.aided)))
-    assert list(areas) == near([expected["auc_unaided"], expected["auc_aided"]])
+    crossed = Crossed(data.truth, np.stack((data.unaided, data.aided)))
+    covariance = crossed.delong()
+    assert list(crossed.areas) == near([expected["auc_unaided"], expected["auc_aided"]])
     assert covariance[0, 0] == near(expected["var_unaided"])
     assert covariance[1, 1] == near(expected["var_aided"])
     assert covariance[0, 1] == near(expected["cov"])

@@ -275,3 +275,12 @@ def test_missing_cells_change_nothing_when_none_is_missing() -> None:
     for estimator, result in fast.items():
         general = slow[estimator].difference
         assert general.variance == pytest.approx(result.difference.variance, abs=1e-15)
+
+
+def test_the_list_of_failures_counts_wrong_calls() -> None:
+    study = analysed(random_rows())
+    wrong = sum(failure.wrong["aided"] for failure in study.failures)
+    right = [reader.modalities["aided"].accuracy for reader in study.readers]
+    assert wrong == sum(share.denominator - share.numerator for share in right)
+    most = [failure.wrong["aided"] for failure in study.failures]
+    assert most == sorted(most, reverse=True)
