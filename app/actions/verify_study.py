@@ -70,7 +70,7 @@ def verify_study(records: StudyRecords, *, anchors: Iterable[Anchor] = ()) -> Ve
     for table, rows in records.rows.items():
         if rows != logged.get(table, 0):
             problems.append(f"table {table} has {rows} rows, the log has {logged.get(table, 0)}")
-    problems += [f"the guard {name} is switched off" for name in records.disabled_guards]
+    problems += [f"the guard {name} is missing or switched off" for name in records.disabled_guards]
     checked = (
         *_said(report),
         f"{len(records.readings)} readings against the log, both ways",

@@ -36,6 +36,20 @@ def truth_of(administrator_url: str, study: UUID) -> dict[UUID, CaseTruth]:
 AUDITED = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction",
            "enrolment", "allocation", "served", "reading", "reveal")  # fmt: skip
 
+# Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
+_LIVING = ("account", "study", "invitation")
+_KEPT = (*AUDITED, "model_version", "coordinator", "assignment", "audit_event")
+_IN_DRAFT = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction")
+GUARDS: dict[str, tuple[str, ...]] = {
+    "audit": (*AUDITED, "model_version", "coordinator", *_LIVING),
+    "no_change": _KEPT,
+    "no_delete": _LIVING,
+    "no_truncate": (*_KEPT, *_LIVING),
+    "guard": ("study", *_IN_DRAFT, "allocation", "assignment", "served", "reading", "reveal"),
+    "guard_new": ("study",),
+    "guard_step": ("served", "reading", "reveal"),
+}
+
 
 @dataclass(frozen=True)
 class StudyRecords:
@@ -44,7 +58,7 @@ class StudyRecords:
     events: list[AuditEvent]
     readings: list[dict[str, Any]]  # reading_id, call, confidence
     rows: dict[str, int]  # table -> number of rows
-    disabled_guards: list[str]  # triggers that do not fire always
+    disabled_guards: list[str]  # triggers that are missing or do not fire always
 
 
 def records_of(administrator_url: str, code: str) -> StudyRecords | None:
@@ -78,6 +92,8 @@ def records_of(administrator_url: str, code: str) -> StudyRecords | None:
         found = connection.execute(
             """SELECT c.relname || '.' || t.tgname FROM pg_trigger t
                JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE n.nspname = 'reread' AND NOT t.tgisinternal AND t.tgenabled <> 'A'"""
+               WHERE n.nspname = 'reread' AND NOT t.tgisinternal AND t.tgenabled = 'A'"""
         )
-        return StudyRecords(events, readings, rows, [row[0] for row in found])
+        on_guard = {row[0] for row in found}
+        needed = {f"{table}.{guard}" for guard, tables in GUARDS.items() for table in tables}
+        return StudyRecords(events, readings, rows, sorted(needed - on_guard))

@@ -300,7 +300,7 @@ BEGIN
     -- Readers hold this lock shared while they write; closing waits for none of their rows
     -- and no row slips in after it.
     PERFORM pg_advisory_xact_lock(7001, hashtext(NEW.id::text));
-    IF OLD.state <> 'draft' AND
+    IF NEW.id <> OLD.id OR OLD.state <> 'draft' AND
        (OLD.code, OLD.positive_class, OLD.seed, OLD.allocation_algorithm, OLD.model_version_id,
         OLD.instructions, OLD.demonstration, OLD.created_by, OLD.created_at)
        IS DISTINCT FROM
@@ -314,15 +314,23 @@ BEGIN
     NEW.closed_at := OLD.closed_at;
     NEW.unblinded_at := OLD.unblinded_at;
     NEW.data_sha256 := OLD.data_sha256;
-    IF (OLD.opened_by IS NOT NULL AND NEW.opened_by IS DISTINCT FROM OLD.opened_by)
-       OR (OLD.closed_by IS NOT NULL AND NEW.closed_by IS DISTINCT FROM OLD.closed_by)
-       OR (OLD.state = 'unblinded' AND (NEW.unblinded_by, NEW.unblinding_reason)
-           IS DISTINCT FROM (OLD.unblinded_by, OLD.unblinding_reason)) THEN
-        RAISE EXCEPTION 'Who opened, closed or unblinded a study is not changed afterwards'
+    IF (NEW.opened_by IS DISTINCT FROM OLD.opened_by
+        AND (OLD.state, NEW.state) <> ('draft', 'open'))
+       OR (NEW.closed_by IS DISTINCT FROM OLD.closed_by
+           AND (OLD.state, NEW.state) <> ('open', 'closed'))
+       OR ((NEW.unblinded_by, NEW.unblinding_reason)
+           IS DISTINCT FROM (OLD.unblinded_by, OLD.unblinding_reason)
+           AND (OLD.state, NEW.state) <> ('closed', 'unblinded')) THEN
+        RAISE EXCEPTION 'Who opened, closed or unblinded a study is written down as it happens, once'
             USING ERRCODE = 'RR409';
     END IF;
     IF NEW.state = OLD.state THEN
         RETURN NEW;
+    END IF;
+    IF (CASE NEW.state WHEN 'open' THEN NEW.opened_by WHEN 'closed' THEN NEW.closed_by
+        ELSE NEW.unblinded_by END) IS DISTINCT FROM actor() THEN
+        RAISE EXCEPTION 'A study is opened, closed or unblinded by the one who does it'
+            USING ERRCODE = 'RR403';
     END IF;
     CASE OLD.state || ' to ' || NEW.state
     WHEN 'draft to open' THEN
@@ -592,9 +600,14 @@ $$;
 CREATE FUNCTION record_event(of_study uuid, the_action text, the_entity text, details jsonb)
     RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = reread, pg_temp AS $$
 BEGIN
-    IF the_action !~ '^(sign_in|sign_out|results|export|study)\.[a-z_]+$' THEN
+    IF the_action !~ '^(sign_in|sign_out|results|export)\.[a-z_]+$' THEN
         RAISE EXCEPTION 'record_event does not write "%": table changes write their own event', the_action
             USING ERRCODE = 'RR403';
+    END IF;
+    -- Into a study's chain only those write who coordinate it; signing in concerns no study.
+    IF the_action ~ '^sign_' AND of_study IS NOT NULL
+       OR the_action !~ '^sign_' AND coordinates(of_study) IS NOT TRUE THEN
+        RAISE EXCEPTION 'Not an event for this chain' USING ERRCODE = 'RR403';
     END IF;
     PERFORM append_event(of_study, the_action, the_entity, details::text);
 END
