@@ -25,6 +25,8 @@ from app.statistics.arrays import Bools, Floats
 from app.statistics.notes import Note
 from app.statistics.tails import Z95
 
+MOST_LISTED_IN_PAIRS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
@@ -56,7 +58,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class ModalityAgreement:
-    """Agreement within one modality: among all readers, in pairs, and of each with the model."""
+    """Agreement in one modality: among all readers, in pairs (to 30 readers), with the model."""
 
     readers: Agreement | None
     pairs: tuple[Agreement, ...]
@@ -156,7 +158,9 @@ def modality_agreement(
     if len(readers) > 1 and everyone.any():
         whole = agreement(readers, called[:, everyone])
     pairs: list[Agreement] = []
-    for i, j in combinations(range(len(readers)), 2):
+    # With more readers the pairs would fill pages, and Fleiss's kappa says it in one number.
+    listed = len(readers) if len(readers) <= MOST_LISTED_IN_PAIRS else 0
+    for i, j in combinations(range(listed), 2):
         both = known[i] & known[j]
         if both.any():
             pairs.append(agreement((readers[i], readers[j]), called[[i, j]][:, both]))

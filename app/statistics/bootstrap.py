@@ -111,7 +111,7 @@ def paired_statistics(
     if scores is not None:
         zero, one = scores
         found["auc"] = _area_difference(events, zero, one)
-        found["nri.category_free"] = _net(events, np.sign(one - zero))
+        found["nri.category_free"] = _net(events, (one > zero).astype(np.float64) - (one < zero))
         if probabilities:
             found["idi.scores"] = _net(events, one - zero)
     if calls is not None:
@@ -151,8 +151,12 @@ def _net(events: Bools, change: Floats) -> Statistic:
 
 
 def _area_difference(events: Bools, zero: Floats, one: Floats) -> Statistic:
-    kernels = [np.sign(s[events][:, None] - s[~events][None, :]) / 2 for s in (zero, one)]
-    difference = kernels[1] - kernels[0]  # (m, n)
+
+    def wins(scores: Floats) -> Floats:
+        up, down = scores[events][:, None], scores[~events]
+        return ((up > down).astype(np.float64) - (up < down)) / 2
+
+    difference = wins(one) - wins(zero)  # (m, n)
 
     def statistic(weights: Weights) -> Floats:
         w, u = weights.events, weights.nonevents

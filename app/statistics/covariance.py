@@ -81,8 +81,9 @@ class Crossed:
 
 def _kernel(positive: Floats, negative: Floats) -> Floats:
     """1 where the positive scores higher, one half at a tie, (m, n)."""
-    difference = positive[:, None] - negative[None, :]
-    return (np.sign(difference) + 1) / 2
+    # Compared, not subtracted: the difference of two large ratings could overflow.
+    above, below = positive[:, None] > negative[None, :], positive[:, None] < negative[None, :]
+    return (1.0 + above - below) / 2
 
 
 def _gram(rows: Floats) -> Floats:

@@ -1,6 +1,7 @@
 """Turn a table of readings towards the positive class, and choose its two modalities."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -42,6 +43,8 @@ def prepare(
 ) -> Prepared:
     """Choose classes, modalities and threshold; PrepareError when one of them is not there."""
     warnings: list[Warning] = []
+    if threshold is not None and not isfinite(threshold):
+        raise PrepareError("The threshold has to be a finite number.")
     positive, negative = _classes(table, positive)
     modalities = _modalities(table, baseline, comparison, warnings)
     chosen = [table.modalities.index(name) for name in modalities]

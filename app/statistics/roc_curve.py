@@ -37,7 +37,7 @@ def roc_curve(truth: Bools, scores: Floats) -> RocCurve:
     if min(positive.size, negative.size) == 0:
         raise ValueError("An ROC curve needs cases of both classes.")
     levels = np.unique(scores)
-    thresholds = np.concatenate(([-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]))
+    thresholds = np.concatenate(([-np.inf], levels[1:] / 2 + levels[:-1] / 2, [np.inf]))
     return RocCurve(
         thresholds,
         1 - positive.searchsorted(thresholds, "left") / positive.size,

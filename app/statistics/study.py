@@ -1,6 +1,7 @@
 """The analysis of a reader study: one table of readings in, one frozen result out."""
 
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 
@@ -10,9 +11,11 @@ from app.statistics.failures import Failure, failures
 from app.statistics.json_form import JsonValue, as_json, collect_warnings, merged
 from app.statistics.mrmc import Mrmc, mrmc
 from app.statistics.notes import Warning  # noqa: A004 - the word of the results
-from app.statistics.prepare import Prepared, prepare
+from app.statistics.prepare import Prepared, PrepareError, prepare
 from app.statistics.reading_metrics import ModalityMetrics, Readings, modality_metrics
 from app.statistics.table import NONE, ReadingTable
+
+FEWEST_RESAMPLES, MOST_RESAMPLES = 20, 50_000
 
 CAUTION = Warning(
     "nri_idi_caution",
@@ -89,9 +92,10 @@ def analyse(
     `cutoffs`: score categories for an NRI by categories. `bootstrap`: resamples, 0 for none,
     drawn from `seed`. `sha256`: of the file, carried into the result.
 
-    Raises PrepareError, whose sentence says what is missing, for a positive class or a modality
-    that the table does not know.
+    Raises PrepareError, whose sentence says what is wrong, for a positive class or a modality
+    that the table does not know, and for an option that makes no analysis.
     """
+    _check_options(cutoffs, bootstrap, seed)
     study = prepare(table, positive, baseline, comparison, threshold)
     readers = tuple(_reader(study, r, cutoffs, bootstrap, seed) for r in range(len(study.readers)))
     model = _model(study)
@@ -125,6 +129,17 @@ def analyse(
         failures=failures(study),
         warnings=merged(found),
     )
+
+
+def _check_options(cutoffs: tuple[float, ...], bootstrap: int, seed: int) -> None:
+    if bootstrap != 0 and not FEWEST_RESAMPLES <= bootstrap <= MOST_RESAMPLES:
+        raise PrepareError(
+            f"The bootstrap takes {FEWEST_RESAMPLES} to {MOST_RESAMPLES} resamples, or 0 for none."
+        )
+    if seed < 0:
+        raise PrepareError("The seed has to be 0 or more.")
+    if any(not isfinite(cut) for cut in cutoffs) or list(cutoffs) != sorted(set(cutoffs)):
+        raise PrepareError("Category cut-offs have to be finite numbers in rising order.")
 
 
 def _reader(

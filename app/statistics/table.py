@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isfinite
 
 import numpy as np
 
@@ -87,6 +88,8 @@ def table_from_rows(
         if truth[c] not in {NONE, known}:
             raise TableError(f"Case {case} has two different reference diagnoses.")
         truth[c] = known
+        if score is not None and not isfinite(score):
+            raise TableError(f"Reader {reader}'s score of case {case} is not a finite number.")
         calls[m, r, c] = NONE if call is None else class_at[call]
         scores[m, r, c] = np.nan if score is None else score
         # Both of a reader's rows of a case may carry what the AI said; they must agree.

@@ -122,6 +122,22 @@ def test_an_imrmc_file_may_use_minus_one_for_the_truth_and_lack_none() -> None:
     assert sentences(text.replace("A,3,m,4\n", "")) == []
 
 
+def test_an_imrmc_file_obeys_the_programs_rules() -> None:
+    """The rules of the Java program, checked apart from our own reader."""
+    source = FOLDER / "data" / "VanDyke.csv"
+    readings = parse_readings(source.read_bytes(), file="v").readings
+    header, data = write_imrmc(readings, positive="1").split("BEGIN DATA:\n")
+    assert header
+    records = [line.split(",") for line in data.splitlines()]
+    assert all(len(record) == 4 for record in records)
+    truth = {record[1]: record[3] for record in records if record[0] == "truth"}
+    assert {record[2] for record in records if record[0] == "truth"} == {"truth"}
+    assert (len(truth), set(truth.values())) == (114, {"0", "1"})
+    scores = [record for record in records if record[0] != "truth"]
+    assert len({tuple(record[:3]) for record in scores}) == len(scores) == 1140
+    assert all(record[1] in truth and float(record[3]) >= 0 for record in scores)
+
+
 def test_names_with_commas_or_blanks_cannot_become_an_imrmc_file() -> None:
     readings = parse_readings(GOOD.replace("A,", "Dr A,").encode(), file="r").readings
     with pytest.raises(ValueError, match="comma or blank"):

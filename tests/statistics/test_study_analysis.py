@@ -206,6 +206,8 @@ def test_contradicting_rows_are_refused() -> None:
         table_from_rows([*rows, rows[0]])
     with pytest.raises(TableError, match="two different reference diagnoses"):
         table_from_rows([*rows, ("X", "c0", "SK", "unaided", "SK", 0.1, None, None)])
+    with pytest.raises(TableError, match="not a finite number"):
+        table_from_rows([("X", "c0", "SK", "unaided", "SK", float("inf"), None, None)])
 
 
 def test_no_json_number_is_infinite_or_undefined() -> None:
@@ -284,3 +286,72 @@ def test_the_list_of_failures_counts_wrong_calls() -> None:
     assert wrong == sum(share.denominator - share.numerator for share in right)
     most = [failure.wrong["aided"] for failure in study.failures]
     assert most == sorted(most, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"bootstrap": 1}, "resamples, or 0 for none"),
+        ({"bootstrap": -5}, "resamples, or 0 for none"),
+        ({"seed": -1}, "seed has to be"),
+        ({"threshold": float("nan")}, "threshold has to be a finite"),
+        ({"cutoffs": (0.6, 0.2)}, "in rising order"),
+    ],
+)
+def test_options_that_make_no_analysis_are_refused(
+    options: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(PrepareError, match=sentence):
+        analysed(random_rows(1), **options)
+
+
+def test_ratings_of_any_size_are_ranked_without_overflow() -> None:
+    rows = [
+        (*row[:4], None, ((row[5] or 0) - 0.5) * 1e308 * 3, None, None) for row in random_rows(2)
+    ]
+    large = analysed(rows, bootstrap=50)
+    plain = analysed(random_rows(2), bootstrap=50)
+    for one, other in zip(large.readers, plain.readers, strict=True):
+        assert one.comparison is not None
+        assert other.comparison is not None
+        assert one.comparison.auc == other.comparison.auc
+    assert "score_scale" in codes(large)
+
+
+def test_bootstrap_intervals_are_the_same_for_the_same_seed_and_hold_the_estimate() -> None:
+    first, again = analysed(random_rows(), bootstrap=500), analysed(random_rows(), bootstrap=500)
+    other = analysed(random_rows(), bootstrap=500, seed=2)
+    assert first == again
+    assert first != other
+    for reader in first.readers:
+        assert reader.comparison is not None
+        assert reader.comparison.bootstrap is not None
+        intervals = reader.comparison.bootstrap.intervals
+        assert {"auc", "nri.calls", "nri.category_free", "idi.scores"} <= set(intervals)
+        for name, interval in intervals.items():
+            assert interval.low <= interval.high, name
+        area = intervals["auc"]
+        assert area.value == pytest.approx(reader.comparison.auc.difference, abs=1e-12)
+        assert area.low < area.value < area.high
+        assert area.se == pytest.approx(reader.comparison.auc.se, rel=0.2)
+
+
+def test_bootstrapped_estimates_are_the_estimates() -> None:
+    comparison = analysed(random_rows(), bootstrap=50, cutoffs=(0.3, 0.6)).readers[0].comparison
+    assert comparison is not None
+    assert comparison.bootstrap is not None
+    found = {name: interval.value for name, interval in comparison.bootstrap.intervals.items()}
+    for name, part in (
+        ("nri.calls", comparison.nri.calls),
+        ("nri.category_free", comparison.nri.category_free),
+        ("nri.refitted", comparison.nri.refitted),
+        ("nri.refitted_category_free", comparison.nri.refitted_category_free),
+        ("idi.calls", comparison.idi.calls),
+        ("idi.scores", comparison.idi.scores),
+        ("idi.refitted", comparison.idi.refitted),
+    ):
+        assert part is not None
+        assert found[name] == pytest.approx(part.value, abs=1e-12), name
+    assert comparison.nri.categories is not None
+    assert comparison.reclassification_categories is not None
+    assert len(comparison.reclassification_categories.events) == 3
