@@ -93,24 +93,31 @@ def as_html(path: Path, results: StudyAnalysis, options: AnalysisOptions | None 
     # Figures need matplotlib, which a run for numbers alone should not wait for.
     from app.actions.analysis_report import html_report
     from app.statistics.figures import roc_figure
+    from app.statistics.flow_figure import reclassification_figure
+    from app.statistics.study_figures import bars_figure, forest_figure
 
     chosen = options or AnalysisOptions()
     table = table_of(read_file(path.read_bytes(), path.name, chosen), chosen)
     baseline, comparison = (*results.modalities, *results.modalities)[:2]
-    figures = [
-        (
-            f"ROC curves of reader {reader.reader}, positive class {results.positive}",
-            roc_figure(
-                table,
-                reader.reader,
-                positive=results.positive,
-                baseline=baseline,
-                comparison=comparison,
-                threshold=chosen.threshold,
-            ),
+    about = f"positive class {results.positive}"
+    figures = [(f"Differences of AUC with intervals, {about}", forest_figure(results))]
+    if any(
+        metrics.accuracy.value is not None for metrics in results.readers[0].modalities.values()
+    ):
+        figures.append((f"Share of right calls, {about}", bars_figure(results)))
+    for reader in results.readers:
+        roc = roc_figure(
+            table,
+            reader.reader,
+            positive=results.positive,
+            baseline=baseline,
+            comparison=comparison,
+            threshold=chosen.threshold,
         )
-        for reader in results.readers
-    ]
+        figures.append((f"ROC curves of reader {reader.reader}, {about}", roc))
+        if reader.comparison is not None and reader.comparison.n:
+            flow = reclassification_figure(results, reader.reader)
+            figures.append((f"Changed calls of reader {reader.reader}, {about}", flow))
     return html_report(results, figures)
 
 

@@ -1,9 +1,11 @@
 """The results of a study as one HTML file that needs nothing beside it: no script, no network."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
+from app.actions.report_appendix import agreement, bootstraps, failures
+from app.actions.report_html import UNDEFINED, interval, number, p_value, table
 from app.statistics.comparison import Comparison
 from app.statistics.mrmc import Measure, Mrmc
 from app.statistics.proportions import Proportion
@@ -12,7 +14,6 @@ from app.statistics.reclassification import Improvement
 from app.statistics.roc import Auc
 from app.statistics.study import StudyAnalysis
 
-UNDEFINED = "undefined"
 _MEASURES = ("AUC", "AUC of calls", "Sensitivity", "Specificity", "PPV", "NPV")
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -25,23 +26,6 @@ img { max-width: 100% }
 """
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Write a number for a table; or the word where it is undefined."""
-    return UNDEFINED if value is None else f"{value:.{digits}f}"
-
-
-def p_value(p: float | None) -> str:
-    """Write a p-value; never as zero."""
-    if p is None:
-        return UNDEFINED
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004 - the usual end of a table
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """Write a 95% interval."""
-    return "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
-
-
 def html_report(results: StudyAnalysis, figures: Iterable[tuple[str, bytes]] = ()) -> str:
     """Return the report; `figures` are (alternative text, SVG bytes)."""
     positive = results.positive
@@ -50,6 +34,7 @@ def html_report(results: StudyAnalysis, figures: Iterable[tuple[str, bytes]] = (
     parts += [_readers(results), _comparisons(results), _improvements(results)]
     if results.mrmc is not None:
         parts.append(_mrmc(results.mrmc, positive))
+    parts += [bootstraps(results), agreement(results), failures(results)]
     for text, svg in figures:
         data = b64encode(svg).decode()
         parts.append(f'<p><img alt="{escape(text)}" src="data:image/svg+xml;base64,{data}"></p>')
@@ -60,14 +45,6 @@ def html_report(results: StudyAnalysis, figures: Iterable[tuple[str, bytes]] = (
         + "\n".join(parts)
         + "\n</body></html>\n"
     )
-
-
-def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows
-    )
-    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>\n{body}</table>"
 
 
 def _summary(results: StudyAnalysis) -> str:
@@ -121,7 +98,7 @@ def _readers(results: StudyAnalysis) -> str:
     ]
     if results.model is not None:
         rows.append(_metrics("model", "alone", results.model))
-    return _table(
+    return table(
         f"Accuracy, positive class {results.positive}; AUC by DeLong, shares with Wilson intervals "
         "(95%); about each reader, on cases like these",
         ("Reader", "Modality", "n", *_MEASURES),
@@ -148,7 +125,7 @@ def _comparison_row(reader: str, found: Comparison) -> tuple[str, ...]:
 
 
 def _comparisons(results: StudyAnalysis) -> str:
-    return _table(
+    return table(
         f"Paired differences, positive class {results.positive}; DeLong; McNemar and Tango; "
         "weighted generalised score; about each reader, on cases like these",
         ("Reader", "n", *_MEASURES),
@@ -180,7 +157,7 @@ def _improvements(results: StudyAnalysis) -> str:
         rows += [
             _improvement_row(reader.reader, name, part) for name, part in named if part is not None
         ]
-    return _table(
+    return table(
         f"Reclassification, events are {results.positive}; Pencina 2008 and 2011",
         ("Reader", "Index", "Input", "Events / non-events", "Value", "Events", "Non-events", "p"),
         rows,
@@ -204,7 +181,7 @@ def _mrmc(found: Mrmc, positive: str) -> str:
                 rows.append(
                     (name, test.population, str(measure.cases), difference, p_value(test.p))
                 )
-    return _table(
+    return table(
         f"All readers together, positive class {positive}; Obuchowski-Rockette with DeLong's "
         f"covariances. {found.population}",
         ("Measure", "Population", "Cases", "Difference", "p"),

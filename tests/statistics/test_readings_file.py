@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from reference_data import FOLDER
+from study_cast import random_rows
 
 from app.actions.analyse_file import AnalysisOptions, analyse_file, as_text, write_analysis
 from app.domain.errors import InvalidInput
@@ -169,6 +170,19 @@ def test_the_report_of_several_readers_names_the_population(tmp_path: Path) -> N
     report = tmp_path / "report.html"
     write_analysis(FOLDER / "data" / "VanDyke.csv", AnalysisOptions(bootstrap=0), html_path=report)
     assert "5 readers: the test treats them as a sample" in report.read_text()
+
+
+def test_the_report_shows_bootstrap_agreement_and_failures(tmp_path: Path) -> None:
+    source, report = tmp_path / "r.csv", tmp_path / "report.html"
+    lines = [
+        f"{row[0]},{row[1]},{row[2]},{row[3]},{row[4]},{row[5]},{row[6]}" for row in random_rows()
+    ]
+    source.write_text("\n".join([HEADER.strip() + ",ai_probability", *lines]) + "\n")
+    write_analysis(source, AnalysisOptions(bootstrap=50), html_path=report)
+    text = report.read_text()
+    for said in ("50 resamples, seed 1", "Fleiss 1971", "Cases called wrong", "model"):
+        assert said in text
+    assert text.count("<img") == 2 + 2 * 3
 
 
 def test_a_bad_file_raises_with_its_problems(tmp_path: Path) -> None:

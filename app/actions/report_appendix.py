@@ -1,0 +1,79 @@
+"""The later tables of a report: bootstrap, agreement, failures."""
+
+from app.actions.report_html import UNDEFINED, interval, number, table
+from app.statistics.study import StudyAnalysis
+
+_FAILURES_SHOWN = 50
+
+
+def bootstraps(results: StudyAnalysis) -> str:
+    """Return the bootstrap intervals as a table, or nothing."""
+    rows: list[tuple[str, ...]] = []
+    method = ""
+    for reader in results.readers:
+        found = reader.comparison.bootstrap if reader.comparison is not None else None
+        if found is None:
+            continue
+        method = f"{found.method}, {found.resamples} resamples, seed {found.seed}"
+        rows += [
+            (
+                reader.reader,
+                name,
+                number(each.value),
+                interval(each.low, each.high).strip(),
+                interval(each.bca_low, each.bca_high).strip() or UNDEFINED,
+            )
+            for name, each in found.intervals.items()
+        ]
+    if not rows:
+        return ""
+    return table(
+        f"Bootstrap intervals of differences, positive class {results.positive}; {method}",
+        ("Reader", "What", "Estimate", "Percentile", "BCa"),
+        rows,
+    )
+
+
+def agreement(results: StudyAnalysis) -> str:
+    """Return the agreement of all readers as a table, or nothing."""
+    rows = [
+        (
+            name,
+            str(found.readers.n),
+            number(found.readers.observed),
+            number(found.readers.prevalence),
+            f"{number(coefficient.value)}{interval(coefficient.low, coefficient.high)}",
+            coefficient.method,
+        )
+        for name, found in results.agreement.items()
+        if found.readers is not None
+        for coefficient in (found.readers.kappa, found.readers.ac1)
+    ]
+    if not rows:
+        return ""
+    return table(
+        f"Agreement of all readers' calls; prevalence is the share of {results.positive} calls",
+        ("Modality", "Cases", "Observed", "Prevalence", "Coefficient", "Method"),
+        rows,
+    )
+
+
+def failures(results: StudyAnalysis) -> str:
+    """Return the cases called wrong as a table, or nothing."""
+    shown = results.failures[:_FAILURES_SHOWN]
+    if not shown:
+        return ""
+    rows = [
+        (
+            each.case,
+            each.truth,
+            *(f"{each.wrong[name]} of {each.read[name]}" for name in results.modalities),
+            {None: UNDEFINED, True: "wrong", False: "right"}[each.model_wrong],
+        )
+        for each in shown
+    ]
+    return table(
+        f"Cases called wrong: {len(results.failures)}, of which {len(shown)} are listed",
+        ("Case", "Truth", *(f"{name}: readers wrong" for name in results.modalities), "Model"),
+        rows,
+    )
