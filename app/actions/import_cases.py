@@ -26,13 +26,18 @@ class ImportReport:
 
     @property
     def summary(self) -> str:
-        """Say what the file holds, in one sentence."""
+        """Say what the file holds, and which of its columns are not used."""
         found = self.file.cases
         positive = sum(case.diagnosis == "BCC" for case in found)
         return (
             f"{len(found)} cases with {self.file.image_count} images ({self.file.format} columns): "
-            f"{positive} BCC, {len(found) - positive} SK."
+            f"{positive} BCC, {len(found) - positive} SK.{self._ignored}"
         )
+
+    @property
+    def _ignored(self) -> str:
+        names = ", ".join(self.file.ignored_columns)
+        return f" Not used: {names}." if names else ""
 
 
 def check_cases(
