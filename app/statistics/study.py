@@ -105,6 +105,7 @@ def analyse(
     found = [*study.warnings, *collect_warnings(places), *collect_warnings(model, "model")]
     found.extend(collect_warnings(together, "mrmc"))
     found.extend(collect_warnings(agreed, "agreement"))
+    found.extend(_direction(readers))
     if any(reader.comparison for reader in readers):
         found.append(CAUTION)
     positives = int(study.truth.sum())
@@ -177,6 +178,24 @@ def _reader(
         },
         comparison=compared,
     )
+
+
+def _direction(readers: tuple[ReaderAnalysis, ...]) -> tuple[Warning, ...]:
+    """Ask about scores that order the classes the wrong way round while the calls do not."""
+    arms = [metrics for reader in readers for metrics in reader.modalities.values()]
+    areas = [
+        (metrics.auc.value, metrics.auc_calls.value)
+        for metrics in arms
+        if metrics.auc.value is not None and metrics.auc_calls.value is not None
+    ]
+    half = 0.5
+    if not areas or not all(area < half < calls for area, calls in areas):
+        return ()
+    text = (
+        "Every AUC lies below one half while every reader calls better than chance: do high "
+        "scores speak for the other class? Nothing was turned."
+    )
+    return (Warning("score_direction", "scores", text),)
 
 
 def _agreement(study: Prepared) -> dict[str, ModalityAgreement]:

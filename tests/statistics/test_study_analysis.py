@@ -355,3 +355,12 @@ def test_bootstrapped_estimates_are_the_estimates() -> None:
     assert comparison.nri.categories is not None
     assert comparison.reclassification_categories is not None
     assert len(comparison.reclassification_categories.events) == 3
+
+
+def test_scores_that_point_the_other_way_are_asked_about_and_not_turned() -> None:
+    rows: list[Row] = [(*row[:5], 1 - (row[5] or 0), None, None) for row in random_rows()]
+    study = analysed(rows)
+    assert "score_direction" in codes(study)
+    area = study.readers[0].modalities["aided"].auc.value
+    assert area is not None
+    assert area < 0.5
