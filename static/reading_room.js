@@ -5,9 +5,7 @@
   const KEYS = "reread-keys"; // the one thing kept in the browser: whether single keys are on
   const TOO_SMALL = window.matchMedia(
     "(max-width: 29.99rem), (max-width: 43.75rem) and (pointer: coarse), (max-height: 29.99rem) and (pointer: coarse)");
-  let pause = false;
   let question = "";
-  let lockedAided = false;
 
   const room = () => document.getElementById("room");
   const form = () => document.querySelector("[data-call-form]");
@@ -122,7 +120,6 @@
   document.addEventListener("change", (event) => {
     if (event.target.name === "call") forgetComplaint();
     if (event.target.matches("[data-keys-switch]")) setKeys(event.target.checked);
-    if (event.target.matches("[data-pause]")) pause = event.target.checked;
   });
 
   // ---------------------------------------------------------------- locking
@@ -156,7 +153,6 @@
       return;
     }
     target.elements.active_milliseconds.value = String(window.activeTime.milliseconds());
-    lockedAided = target.dataset.callForm === "aided";
   }, { capture: true });
 
   // ---------------------------------------------------------------- answers, and no answer
@@ -192,7 +188,6 @@
   function notSaved(reason, { signedOut = false, final = false } = {}) {
     const notice = within("[data-unsaved]");
     if (!notice) return;
-    lockedAided = false;
     within("[data-unsaved-reason]").textContent = reason;
     within("[data-unsaved-sign-in]").hidden = !signedOut;
     within("[data-unsaved-reload]").hidden = !final;
@@ -217,10 +212,6 @@
     question = asked;
     window.viewerRoom.refresh();
     showConfidence();
-    const goOn = lockedAided && !pause && within("[data-next-form]");
-    lockedAided = false;
-    if (goOn) setTimeout(() => goOn.requestSubmit(), 0);
-    else pause = false;
     window.scrollTo(0, 0);
     (within("[data-focus-first]") ?? within("[data-focus]"))?.focus({ preventScroll: true });
   }

@@ -100,11 +100,14 @@ def reveal(connection: Connection, *, assignment_id: UUID) -> None:
     readings.release_ai(connection, assignment_id, software_version=__version__)
 
 
-def lock_aided(connection: Connection, *, assignment_id: UUID, submission: Submission) -> None:
-    """Lock the actor's aided call (t3) and show the next case."""
+def lock_aided(
+    connection: Connection, *, assignment_id: UUID, submission: Submission, pause: bool = False
+) -> None:
+    """Lock the actor's aided call (t3); show the next case, unless the reader wants a pause."""
     assignment = _find(connection, assignment_id)
     _lock(connection, assignment, Phase.AIDED, submission)
-    serve_next(connection, study=assignment.study_id)
+    if not pause:
+        serve_next(connection, study=assignment.study_id)
 
 
 def _find(connection: Connection, assignment_id: UUID) -> readings.Assignment:

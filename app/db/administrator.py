@@ -1,14 +1,12 @@
 """What only the administrator of the database can read."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
-from app.db.session import fetch_all, fetch_value
+from app.db.session import Connection, fetch_all, fetch_value
 from app.domain.audit_chain import AuditEvent
 from app.domain.scores import Diagnosis
 
@@ -32,9 +30,19 @@ def truth_of(administrator_url: str, study: UUID) -> dict[UUID, CaseTruth]:
         return {row[0]: CaseTruth(row[1], row[2]) for row in found}
 
 
-# Tables whose every row has its event in the study's chain.
-AUDITED = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction",
-           "enrolment", "allocation", "served", "reading", "reveal")  # fmt: skip
+# Tables whose every row has its event in the study's chain, and the column that names it there.
+AUDITED = {
+    "study_case": "id",
+    "image": "id",
+    "reference_diagnosis": "case_id",
+    "prediction": "id",
+    "case_prediction": "id",
+    "enrolment": "id",
+    "allocation": "enrolment_id",
+    "served": "assignment_id",
+    "reading": "id",
+    "reveal": "assignment_id",
+}
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
 _LIVING = ("account", "study", "invitation")
@@ -52,18 +60,36 @@ GUARDS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
+class StoredOrder:
+    """A reader's order: what it was drawn from, and the cases as they stand in the table."""
+
+    reader_id: UUID
+    seed: int
+    algorithm: str
+    order_sha256: str
+    cases: list[UUID]
+
+
+@dataclass(frozen=True)
 class StudyRecords:
-    """A study's log and what of its tables the log must agree with."""
+    """A study's log and what of its tables the log must agree with; rows as JSON."""
 
     events: list[AuditEvent]
-    readings: list[dict[str, Any]]  # reading_id, call, confidence
-    rows: dict[str, int]  # table -> number of rows
+    study: str
+    rows: dict[str, dict[str, str]]  # table -> the row's name in the log -> the row
+    orders: list[StoredOrder]
     disabled_guards: list[str]  # triggers that are missing or do not fire always
+
+
+# The same settings as the connections that wrote the log, so that times read the same.
+_OPTIONS = "-c search_path=reread -c timezone=UTC"
 
 
 def records_of(administrator_url: str, code: str) -> StudyRecords | None:
     """Return a study's records, whatever its state; None where there is no such study."""
-    with psycopg.connect(administrator_url, options="-c search_path=reread") as connection:
+    with psycopg.connect(administrator_url, options=_OPTIONS) as connection:
+        # One moment for all of it: readers may be at work.
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         study: UUID | None = fetch_value(connection, "SELECT id FROM study WHERE code = %s", [code])
         if study is None:
             return None
@@ -73,22 +99,15 @@ def records_of(administrator_url: str, code: str) -> StudyRecords | None:
             "SELECT * FROM audit_event WHERE chain = %s ORDER BY seq",
             [study],
         )
-        with connection.cursor(row_factory=dict_row) as cursor:
-            readings = cursor.execute(
-                """SELECT id::text AS reading_id, call, confidence
-                   FROM reading WHERE study_id = %s""",
-                [study],
-            ).fetchall()
-        rows = {
-            table: fetch_value(
-                connection,
-                sql.SQL("SELECT count(*) FROM {} WHERE study_id = %s").format(
-                    sql.Identifier(table)
-                ),
-                [study],
-            )
-            for table in AUDITED
-        }
+        orders = fetch_all(
+            connection,
+            StoredOrder,
+            """SELECT l.reader_id, l.seed, l.algorithm, l.order_sha256,
+                   array_agg(a.case_id ORDER BY a.position) AS cases
+               FROM allocation l JOIN assignment a USING (enrolment_id)
+               WHERE l.study_id = %s GROUP BY l.enrolment_id""",
+            [study],
+        )
         found = connection.execute(
             """SELECT c.relname || '.' || t.tgname FROM pg_trigger t
                JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -96,4 +115,22 @@ def records_of(administrator_url: str, code: str) -> StudyRecords | None:
         )
         on_guard = {row[0] for row in found}
         needed = {f"{table}.{guard}" for guard, tables in GUARDS.items() for table in tables}
-        return StudyRecords(events, readings, rows, sorted(needed - on_guard))
+        return StudyRecords(
+            events=events,
+            study=fetch_value(
+                connection, "SELECT to_jsonb(s)::text FROM study s WHERE id = %s", [study]
+            ),
+            rows={table: _rows(connection, table, key, study) for table, key in AUDITED.items()},
+            orders=orders,
+            disabled_guards=sorted(needed - on_guard),
+        )
+
+
+def _rows(connection: Connection, table: str, key: str, study: UUID) -> dict[str, str]:
+    found = connection.execute(
+        sql.SQL("SELECT t.{}::text, to_jsonb(t)::text FROM {} t WHERE study_id = %s").format(
+            sql.Identifier(key), sql.Identifier(table)
+        ),
+        [study],
+    )
+    return {row[0]: row[1] for row in found}

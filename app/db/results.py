@@ -44,6 +44,15 @@ class ReaderName:
     simulated: bool
 
 
+@dataclass(frozen=True)
+class ReferenceSource:
+    """How many cases of a diagnosis have their reference standard from this source."""
+
+    diagnosis: Diagnosis
+    source: str
+    cases: int
+
+
 _READERS = """
     SELECT e.reader_id, a.name, a.simulated,
            row_number() OVER (ORDER BY e.enrolled_at, e.id) AS number
@@ -58,6 +67,17 @@ def reader_names(connection: Connection, study: UUID) -> list[ReaderName]:
         ReaderName,
         "SELECT number, name, simulated FROM (" + _READERS + ") r ORDER BY number",
         {"study": study},
+    )
+
+
+def reference_sources(connection: Connection, study: UUID) -> list[ReferenceSource]:
+    """Return how the reference standard of an unblinded study was made."""
+    return fetch_all(
+        connection,
+        ReferenceSource,
+        """SELECT diagnosis, source, count(*) AS cases FROM reference_diagnosis
+           WHERE study_id = %s GROUP BY diagnosis, source ORDER BY diagnosis, cases DESC, source""",
+        [study],
     )
 
 

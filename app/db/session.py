@@ -108,7 +108,7 @@ class Database:
 def _refusal(error: psycopg.Error) -> Exception:
     """Turn a refusal of the database's guards into ours; anything else is a bug and stays one."""
     kind = _REFUSALS.get(error.sqlstate or "")
-    return kind(error.diag.message_primary or "Refused") if kind else error
+    return kind(f"{error.diag.message_primary}.") if kind else error
 
 
 T = TypeVar("T")

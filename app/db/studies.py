@@ -94,6 +94,7 @@ class CaseRow:
     images: int
     scored: int
     reference_source: str
+    synthetic: bool  # one of its images is generated
 
 
 _STUDY = """
@@ -221,7 +222,7 @@ def cases_of(connection: Connection, study: UUID) -> list[CaseRow]:
         connection,
         CaseRow,
         """SELECT c.id, c.code, count(i.id) AS images, count(p.id) AS scored,
-               r.source AS reference_source
+               r.source AS reference_source, bool_or(i.synthetic) AS synthetic
            FROM study_case c JOIN study s ON s.id = c.study_id
            JOIN reference_diagnosis r ON r.case_id = c.id
            JOIN image i ON i.case_id = c.id

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from markupsafe import Markup
+
 from app.db.readings import ReaderStudy
+from app.db.results import ReferenceSource
 from app.db.studies import (
     CaseRow,
     ModelVersion,
@@ -214,6 +217,7 @@ class ResultsPage(Page):
     reader_names: Mapping[str, str]  # R01 -> name; files carry the code only
     simulated_readers: frozenset[str]  # codes to be marked as simulated
     model: ModelVersion
+    references: list[ReferenceSource]  # how each diagnosis was made: unequal means are a bias
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +226,7 @@ class ModelPage(Page):
 
     template: ClassVar[str] = "model.html"
     model: ModelVersion
-    card_html: str
+    card_html: Markup  # made by a renderer that shows HTML in the card as text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ def _moment(value: datetime) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{100 * value:.1f} %"
+    return UNDEFINED if value is None else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _number(value: float | None, places: int = 3) -> str:

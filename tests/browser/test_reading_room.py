@@ -46,6 +46,20 @@ def test_the_keyboard_alone_serves_a_whole_case(site: Site, cast: Cast) -> None:
     assert readings(cast) == [("unaided", "BCC", 70), ("aided", "SK", 60)]
 
 
+def test_a_reader_may_pause_and_the_next_case_waits_unseen(site: Site, cast: Cast) -> None:
+    with site.person() as rita:
+        start(rita)
+        answer(rita, "b7!")
+        expect(rita.page.get_by_text("The model says")).to_be_visible()
+        rita.page.get_by_label("Pause after this case").check()
+        answer(rita, "s6!")
+        expect(rita.page.get_by_role("button", name="Show case 2")).to_be_visible()
+        with cast.begin(Role.READER, cast.rita) as connection:
+            assert connection.execute("SELECT count(*) FROM served").fetchone() == (1,)
+        rita.page.get_by_role("button", name="Show case 2").click()
+        see_image(rita)
+
+
 def test_b6_nothing_of_the_ai_is_fetched_or_shown_before_the_lock(site: Site) -> None:
     with site.person() as rita:
         start(rita)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 from starlette.responses import Response
 
 from app.db import studies
@@ -24,4 +25,5 @@ def show_model(viewer: CoordinatorOnly, connection: CoordinatorConnection, model
     found = studies.model_version(connection, model)
     if found is None:
         raise NotFound("There is no such model.")
-    return render(ModelPage(viewer=viewer, model=found, card_html=_markdown.render(found.card)))
+    card = Markup(_markdown.render(found.card))  # noqa: S704 - HTML in it has become text
+    return render(ModelPage(viewer=viewer, model=found, card_html=card))

@@ -75,13 +75,15 @@ def lock_aided(
     confidence: Annotated[str, Form()] = "",
     submission_id: Annotated[str, Form()] = "",
     active_milliseconds: Annotated[str, Form()] = "",
+    pause: Annotated[str, Form()] = "",
 ) -> Response:
-    """Lock the aided call (t3); the next case is shown with it."""
+    """Lock the aided call (t3); the next case is shown with it, unless a pause is asked for."""
     return _lock(
         connection,
         viewer,
         assignment,
         Phase.AIDED,
+        pause=pause == "yes",
         call=call,
         confidence=confidence,
         submission_id=submission_id,
@@ -116,13 +118,23 @@ def show_overlay(
 
 
 def _lock(
-    connection: Connection, viewer: Account, assignment: UUID, phase: Phase, **form: str
+    connection: Connection,
+    viewer: Account,
+    assignment: UUID,
+    phase: Phase,
+    *,
+    pause: bool = False,
+    **form: str,
 ) -> Response:
     study = read_case.study_of(connection, assignment_id=assignment)
     try:
         submission = parse_submission(**form)
-        lock = read_case.lock_unaided if phase is Phase.UNAIDED else read_case.lock_aided
-        lock(connection, assignment_id=assignment, submission=submission)
+        if phase is Phase.UNAIDED:
+            read_case.lock_unaided(connection, assignment_id=assignment, submission=submission)
+        else:
+            read_case.lock_aided(
+                connection, assignment_id=assignment, submission=submission, pause=pause
+            )
     except InvalidInput as refusal:
         typed = {"typed_call": form["call"], "typed_confidence": form["confidence"]}
         page = _page(connection, viewer, study, problem=str(refusal), **typed)

@@ -10,7 +10,7 @@ from app.actions import export_study
 from app.actions.analyse_file import AnalysisOptions, as_text, read_file, table_of
 from app.actions.analyse_study import analyse_study
 from app.actions.design_study import find_study
-from app.db import studies
+from app.db import results, studies
 from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account
@@ -47,6 +47,7 @@ def show_results(
         reader_names=found.reader_names,
         simulated_readers=found.simulated,
         model=model,
+        references=results.reference_sources(connection, study.id),
     )
     return render(page)
 
