@@ -9,6 +9,7 @@ from app.domain.errors import InvalidInput
 from app.domain.readings_file import ReadingsFile, parse_readings
 from app.statistics.prepare import PrepareError
 from app.statistics.study import StudyAnalysis, analyse
+from app.statistics.subgroups import SubgroupError, with_subgroups
 from app.statistics.table import ReadingTable, TableError, table_from_rows
 
 
@@ -24,6 +25,7 @@ class AnalysisOptions:
     bootstrap: int = 2000
     seed: int = 1
     score_class: str | None = None
+    subgroup: str | None = None
 
 
 def analyse_file(path: Path, options: AnalysisOptions | None = None) -> StudyAnalysis:
@@ -39,8 +41,9 @@ def analyse_content(content: bytes, *, name: str, options: AnalysisOptions) -> S
     """Analyse the bytes of a file; `name` is what its problems call it. Raises InvalidInput."""
     file = read_file(content, name, options)
     try:
-        return analyse(
-            table_of(file, options),
+        table = table_of(file, options)
+        results = analyse(
+            table,
             positive=file.positive,
             baseline=options.baseline,
             comparison=options.comparison,
@@ -50,13 +53,22 @@ def analyse_content(content: bytes, *, name: str, options: AnalysisOptions) -> S
             seed=options.seed,
             sha256=hashlib.sha256(content).hexdigest(),
         )
-    except (PrepareError, TableError) as refused:
+        if options.subgroup is None:
+            return results
+        return with_subgroups(
+            results,
+            table,
+            column=options.subgroup,
+            values=file.subgroups,
+            cutoffs=options.cutoffs,
+        )
+    except (PrepareError, SubgroupError, TableError) as refused:
         raise InvalidInput(str(refused)) from refused
 
 
 def read_file(content: bytes, name: str, options: AnalysisOptions) -> ReadingsFile:
     """Parse the bytes; InvalidInput, listing the problems, when there is any."""
-    file = parse_readings(content, file=name, positive=options.positive)
+    file = parse_readings(content, file=name, positive=options.positive, subgroup=options.subgroup)
     if file.problems:
         listed = "\n".join(str(problem) for problem in file.problems)
         raise InvalidInput(f"The file cannot be analysed.\n{listed}", file.problems)

@@ -20,6 +20,7 @@ class RowChecker:
     problems: Problems
     readings: list[Reading] = field(default_factory=list[Reading])
     simulated: set[str] = field(default_factory=set[str])
+    subgroups: dict[str, str] = field(default_factory=dict[str, str])
     _truth: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
     _seen: dict[tuple[str, str, str], int] = field(default_factory=dict[tuple[str, str, str], int])
     _advice: dict[tuple[str, str, str], tuple[float | str, int]] = field(
@@ -39,6 +40,7 @@ class RowChecker:
         score = self._number(row, "score", unit=self.own_export)
         ai_probability = self._number(row, "ai_probability", unit=True)
         self._mark_simulated(row, reader)
+        self._keep_subgroup(row, case)
         if len(self.problems.found) > before or truth is None:
             return
         self._truth_agrees(row, case, truth)
@@ -93,6 +95,12 @@ class RowChecker:
             self.simulated.add(reader)
         elif text not in {"", "no", "false", "0"}:
             self._add(row, "simulated", f"{text} is neither yes nor no.")
+
+    def _keep_subgroup(self, row: RawRow, case: str) -> None:
+        value = row.texts.get("subgroup")
+        if value is not None and self.subgroups.setdefault(case, value) != value:
+            known = self.subgroups[case]
+            self._add(row, "subgroup", f"Case {case} has {value} here and {known} further up.")
 
     def _truth_agrees(self, row: RawRow, case: str, truth: str) -> None:
         known, line = self._truth.setdefault(case, (truth, row.line))

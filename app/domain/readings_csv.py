@@ -37,8 +37,13 @@ def plain(header: str) -> str:
     return "".join(letter for letter in header.casefold() if letter.isalnum())
 
 
-def csv_rows(text: str, problems: Problems) -> tuple[str, bool, list[RawRow]]:
-    """Return the form ("long CSV", "wide CSV"), whether it is our own export, and the raw rows."""
+def csv_rows(
+    text: str, problems: Problems, subgroup: str | None = None
+) -> tuple[str, bool, list[RawRow]]:
+    """Return the form ("long CSV", "wide CSV"), whether it is our own export, and the raw rows.
+
+    `subgroup` names a further column to be kept, one value for each case.
+    """
     lines = _lines(text, problems)
     if not lines:
         problems.add("The file is empty.")
@@ -47,6 +52,8 @@ def csv_rows(text: str, problems: Problems) -> tuple[str, bool, list[RawRow]]:
     plain_headers = [plain(header) for header in headers]
     own = bool(OWN_EXPORT & set(plain_headers))
     columns = _columns(headers, plain_headers, problems)
+    if subgroup is not None:
+        _keep_subgroup(subgroup, plain_headers, columns, problems)
     if "modality" in columns.values() or _lacks(columns, ("call", "score")) is None:
         return "long CSV", own, list(_long(lines, headers, columns, problems))
     return "wide CSV", own, list(_wide(lines, headers, columns, problems))
@@ -77,6 +84,19 @@ def _columns(headers: list[str], plain_headers: list[str], problems: Problems) -
             continue
         columns[position] = column
     return columns
+
+
+def _keep_subgroup(
+    name: str, plain_headers: list[str], columns: dict[int, str], problems: Problems
+) -> None:
+    if plain(name) not in plain_headers:
+        problems.add(f"There is no column {name} to make subgroups of.", 1)
+        return
+    position = plain_headers.index(plain(name))
+    if position in columns:
+        problems.add(f"The column {name} is no characteristic of the cases.", 1, name)
+        return
+    columns[position] = "subgroup"
 
 
 def _lacks(columns: dict[int, str], wanted: tuple[str, ...]) -> str | None:

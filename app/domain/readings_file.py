@@ -4,6 +4,7 @@ Three forms are understood: long CSV (one row per reader, case and modality; thi
 export is one), wide CSV (a row per reader and case, columns per modality) and iMRMC files.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.domain.errors import Problem
@@ -24,7 +25,8 @@ class ReadingsFile:
     """The readings of a file, or its problems: with a problem there is no reading.
 
     `positive` is the positive class, `score_class` the class for which a high score speaks
-    (None: the positive one), `simulated` names the simulated readers.
+    (None: the positive one), `simulated` names the simulated readers, `subgroups` gives each
+    case's value of the column asked for.
     """
 
     form: str
@@ -32,14 +34,18 @@ class ReadingsFile:
     positive: str
     score_class: str | None
     simulated: frozenset[str]
+    subgroups: Mapping[str, str]
     problems: tuple[Problem, ...]
 
 
-def parse_readings(content: bytes, *, file: str, positive: str | None = None) -> ReadingsFile:
+def parse_readings(
+    content: bytes, *, file: str, positive: str | None = None, subgroup: str | None = None
+) -> ReadingsFile:
     """Read a file's bytes; `file` names it in the problems.
 
     Without `positive` the positive class is BCC where the file knows it, and 1 where all classes
-    are coded 0 and 1; any other file has to name it.
+    are coded 0 and 1; any other file has to name it. `subgroup` names a column of a CSV file that
+    holds a characteristic of the cases.
     """
     problems = Problems(file)
     try:
@@ -50,8 +56,10 @@ def parse_readings(content: bytes, *, file: str, positive: str | None = None) ->
         return _refused("unknown", problems)
     if is_imrmc(text):
         form, own, rows = "iMRMC", False, imrmc_rows(text, problems)
+        if subgroup is not None:
+            problems.add("An iMRMC file holds no characteristics of the cases.")
     else:
-        form, own, rows = csv_rows(text, problems)
+        form, own, rows = csv_rows(text, problems, subgroup)
     if not rows and not problems.found:
         problems.add("The file holds no reading.")
     classes = find_classes(rows, positive, problems)
@@ -68,9 +76,10 @@ def parse_readings(content: bytes, *, file: str, positive: str | None = None) ->
         positive=classes.positive,
         score_class=MALIGNANT if MALIGNANT.casefold() in named else None,
         simulated=frozenset(checker.simulated),
+        subgroups=checker.subgroups,
         problems=(),
     )
 
 
 def _refused(form: str, problems: Problems) -> ReadingsFile:
-    return ReadingsFile(form, (), "", None, frozenset(), tuple(problems.found))
+    return ReadingsFile(form, (), "", None, frozenset(), {}, tuple(problems.found))

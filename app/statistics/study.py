@@ -50,6 +50,24 @@ class ReaderAnalysis:
 
 
 @dataclass(frozen=True, slots=True)
+class Subgroup:
+    """The readers' results on the cases of one subgroup."""
+
+    value: str
+    data: DataSummary
+    readers: tuple[ReaderAnalysis, ...]
+    mrmc: Mrmc | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroups:
+    """Results per value of one characteristic of the cases; no test between subgroups is made."""
+
+    column: str
+    values: tuple[Subgroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StudyAnalysis:
     """All results of a study; `json()` is its file form."""
 
@@ -63,6 +81,7 @@ class StudyAnalysis:
     mrmc: Mrmc | None
     agreement: dict[str, ModalityAgreement]
     failures: tuple[Failure, ...]
+    subgroups: Subgroups | None
     warnings: tuple[Warning, ...]
 
     def json(self) -> dict[str, JsonValue]:
@@ -128,6 +147,7 @@ def analyse(
         mrmc=together,
         agreement=agreed,
         failures=failures(study),
+        subgroups=None,
         warnings=merged(found),
     )
 

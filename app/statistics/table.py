@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 
 import numpy as np
@@ -45,6 +45,19 @@ class ReadingTable:
     def read(self) -> Bools:
         """Which cells hold a reading, (M, R, C)."""
         return (self.calls != NONE) | ~np.isnan(self.scores)
+
+    def of_cases(self, chosen: Bools) -> "ReadingTable":
+        """Return the table of the chosen cases (C,); all readers and modalities stay."""
+        return replace(
+            self,
+            cases=tuple(case for case, keep in zip(self.cases, chosen, strict=True) if keep),
+            truth=self.truth[chosen],
+            calls=self.calls[:, :, chosen],
+            scores=self.scores[:, :, chosen],
+            advice_calls=self.advice_calls[:, chosen],
+            advice=self.advice[:, chosen],
+            rows=int(self.read[:, :, chosen].sum()),
+        )
 
 
 def natural_key(name: str) -> tuple[tuple[int, str | int], ...]:

@@ -10,6 +10,7 @@ from app.actions.analyse_file import AnalysisOptions, analyse_file, as_text, wri
 from app.domain.errors import InvalidInput
 from app.domain.readings_file import parse_readings
 from app.domain.readings_imrmc import write_imrmc
+from app.statistics.table import Row
 
 HEADER = "reader_id,case_id,truth,modality,call,score\n"
 GOOD = HEADER + "A,1,BCC,unaided,BCC,0.8\nA,1,BCC,aided,BCC,0.9\nA,2,SK,unaided,SK,0.1\n"
@@ -203,3 +204,40 @@ def test_a_modality_that_the_file_does_not_know_is_refused(tmp_path: Path) -> No
 def test_scores_turn_with_the_positive_class() -> None:
     file = parse_readings(GOOD.encode(), file="r.csv", positive="SK")
     assert (file.positive, file.score_class) == ("SK", "BCC")
+
+
+def with_sex(rows: list[Row], values: str = "fm") -> str:
+    lines = [
+        f"{row[0]},{row[1]},{row[2]},{row[3]},{row[4]},{row[5]},{values[int(row[1][1:]) % 2]}"
+        for row in rows
+    ]
+    return "\n".join([HEADER.strip() + ",sex", *lines]) + "\n"
+
+
+def test_subgroups_of_cases_are_analysed_apart(tmp_path: Path) -> None:
+    source = tmp_path / "r.csv"
+    source.write_text(with_sex(random_rows()))
+    study = analyse_file(source, AnalysisOptions(bootstrap=0, subgroup="Sex"))
+    assert study.subgroups is not None
+    assert [part.value for part in study.subgroups.values] == ["f", "m"]
+    assert sum(part.data.cases for part in study.subgroups.values) == study.data.cases
+    assert any(warning.code == "subgroups" for warning in study.warnings)
+    as_text(study)
+    alone = tmp_path / "f.csv"
+    alone.write_text(with_sex([row for row in random_rows() if int(row[1][1:]) % 2 == 0]))
+    expected = analyse_file(alone, AnalysisOptions(bootstrap=0))
+    assert study.subgroups.values[0].readers == expected.readers
+
+
+def test_subgroups_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    source = tmp_path / "r.csv"
+    source.write_text(with_sex(random_rows(1)))
+    for name, sentence in (("age", "no column age"), ("truth", "no characteristic")):
+        with pytest.raises(InvalidInput, match=sentence):
+            analyse_file(source, AnalysisOptions(subgroup=name))
+    source.write_text(with_sex(random_rows(1), "ff"))
+    with pytest.raises(InvalidInput, match="has 1 values"):
+        analyse_file(source, AnalysisOptions(bootstrap=0, subgroup="sex"))
+    source.write_text(with_sex(random_rows(1)) + "R0,c0,BCC,later,BCC,0.5,m\n")
+    with pytest.raises(InvalidInput, match="Case c0 has m here and f further up"):
+        analyse_file(source, AnalysisOptions(bootstrap=0, subgroup="sex"))
