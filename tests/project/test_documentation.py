@@ -1,0 +1,122 @@
+"""The manual knows every setting, command, column and decision, and nothing that is not there."""
+
+import argparse
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import build_parser
+from app.actions.export_study import COLUMNS
+from app.domain.case_columns import FORMATS
+from app.settings import KNOWN
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+MANUAL = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
+
+
+def table(text: str) -> list[list[str]]:
+    """The cells of every row that begins with a name in backticks."""
+    return [
+        [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("| `")
+    ]
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    for action in build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("reread has no commands")
+
+
+def sections(text: str) -> dict[str, str]:
+    parts = re.split(r"^## reread (\S+)$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_every_setting_is_in_the_manual_as_the_program_explains_it() -> None:
+    assert dict(table((DOCS / "settings.md").read_text())) == KNOWN
+
+
+def test_every_command_has_its_section_in_the_manual() -> None:
+    assert set(sections((DOCS / "commands.md").read_text())) == set(commands())
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_option_of_a_command_is_explained(name: str) -> None:
+    text = (DOCS / "commands.md").read_text()
+    section = sections(text)[name]
+    options = [
+        option
+        for action in commands()[name]._actions
+        for option in action.option_strings
+        if option.startswith("--") and option != "--help"
+    ]
+    # What several commands share is explained once, above the first.
+    shared = text.split("\n## ")[0]
+    assert [option for option in options if option not in section + shared] == []
+
+
+def examples() -> list[str]:
+    found = [
+        line.strip().removeprefix(".venv/bin/")
+        for path in MANUAL
+        for line in path.read_text().splitlines()
+        if re.match(r" {4,}(\.venv/bin/)?reread [a-z]", line)
+    ]
+    assert found
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("line", examples())
+def test_an_example_is_understood_by_the_command_line(line: str) -> None:
+    build_parser().parse_args(shlex.split(line)[1:])
+
+
+def test_readings_csv_is_in_the_manual_as_it_is_written() -> None:
+    described = [tuple(row) for row in table((DOCS / "readings-file.md").read_text())]
+    assert described[: len(COLUMNS)] == [(c.name, c.meaning, c.values) for c in COLUMNS]
+
+
+def test_every_column_of_a_case_file_is_in_the_manual() -> None:
+    text = (DOCS / "case-file.md").read_text()
+    for columns in FORMATS:
+        numbered = {name for name in columns.names if re.fullmatch(r"diagnosis_[2-4]", name)}
+        missing = [name for name in columns.names - numbered if f"`{name}`" not in text]
+        assert missing == [], columns.format
+
+
+def test_every_decision_is_listed_and_has_its_four_parts() -> None:
+    listed = set(re.findall(r"\]\((\d{4}-[^)]+)\)", (DOCS / "adr" / "README.md").read_text()))
+    there = {path.name for path in (DOCS / "adr").glob("[0-9]*.md")}
+    assert listed == there
+    for name in sorted(there):
+        parts = re.findall(r"^## (.+)$", (DOCS / "adr" / name).read_text(), re.MULTILINE)
+        assert parts == ["Context", "Decision", "Consequences", "Alternatives"], name
+
+
+@pytest.mark.parametrize("path", MANUAL, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_inside_the_project_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_test_the_protocol_names_exists() -> None:
+    named = re.findall(r"(tests/\S+\.py)(?:::(\w+))?", (DOCS / "protocol.md").read_text())
+    assert named
+    for file, test in named:
+        source = (ROOT / file).read_text()
+        assert not test or f"def {test}(" in source, f"{file}::{test}"
+
+
+def test_every_guard_the_protocol_names_exists() -> None:
+    schema = "".join(path.read_text() for path in sorted((ROOT / "migrations").rglob("*.sql")))
+    text = (DOCS / "protocol.md").read_text()
+    guards = set(re.findall(r"`(guard_\w+|no_\w+|reveal_ai|shown_ai|refuse_change)`", text))
+    assert guards
+    assert [guard for guard in sorted(guards) if not re.search(rf"\b{guard}\b", schema)] == []
