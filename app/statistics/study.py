@@ -1,19 +1,22 @@
 """The analysis of a reader study: one table of readings in, one frozen result out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 
 import numpy as np
 
 from app.statistics.agreement import ModalityAgreement, modality_agreement
-from app.statistics.comparison import Comparison, bootstrapped, compare
-from app.statistics.failures import Failure, failures
-from app.statistics.json_form import JsonValue, as_json, collect_warnings, merged
-from app.statistics.mrmc import Mrmc, mrmc
+from app.statistics.comparison import bootstrapped, compare
+from app.statistics.failures import failures
+from app.statistics.json_form import collect_warnings, merged
+from app.statistics.mrmc import mrmc
 from app.statistics.notes import Warning  # noqa: A004 - the word of the results
 from app.statistics.prepare import Prepared, PrepareError, prepare
 from app.statistics.reading_metrics import ModalityMetrics, Readings, modality_metrics
+from app.statistics.study_results import DataSummary, ReaderAnalysis, StudyAnalysis
 from app.statistics.table import NONE, ReadingTable
+
+__all__ = ["StudyAnalysis", "analyse"]
 
 FEWEST_RESAMPLES, MOST_RESAMPLES = 20, 50_000
 
@@ -24,72 +27,6 @@ CAUTION = Warning(
     "2014), and the p-values of the NRI mislead (Pepe 2014, Kerr 2014). Read them beside the "
     "differences of AUC and Brier score and the counts of changed calls.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class DataSummary:
-    """What was analysed. `missing` counts the cells reader x case x modality without a reading."""
-
-    sha256: str | None
-    rows: int
-    readers: int
-    cases: int
-    positives: int
-    negatives: int
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderAnalysis:
-    """One reader: each modality on its own, and the comparison of the two."""
-
-    reader: str
-    simulated: bool
-    modalities: dict[str, ModalityMetrics]
-    comparison: Comparison | None
-
-
-@dataclass(frozen=True, slots=True)
-class Subgroup:
-    """The readers' results on the cases of one subgroup."""
-
-    value: str
-    data: DataSummary
-    readers: tuple[ReaderAnalysis, ...]
-    mrmc: Mrmc | None
-
-
-@dataclass(frozen=True, slots=True)
-class Subgroups:
-    """Results per value of one characteristic of the cases; no test between subgroups is made."""
-
-    column: str
-    values: tuple[Subgroup, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StudyAnalysis:
-    """All results of a study; `json()` is its file form."""
-
-    data: DataSummary
-    positive: str
-    negative: str
-    modalities: tuple[str, ...]
-    threshold: float | None
-    readers: tuple[ReaderAnalysis, ...]
-    model: ModalityMetrics | None
-    mrmc: Mrmc | None
-    agreement: dict[str, ModalityAgreement]
-    failures: tuple[Failure, ...]
-    subgroups: Subgroups | None
-    warnings: tuple[Warning, ...]
-
-    def json(self) -> dict[str, JsonValue]:
-        """Floats unrounded, null where undefined, differences comparison minus baseline."""
-        value = as_json(self)
-        if not isinstance(value, dict):
-            raise TypeError("A study's results are an object.")
-        return value
 
 
 def analyse(

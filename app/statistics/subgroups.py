@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from app.statistics.notes import Warning  # noqa: A004 - the word of the results
-from app.statistics.study import StudyAnalysis, Subgroup, Subgroups, analyse
+from app.statistics.study import analyse
+from app.statistics.study_results import StudyAnalysis, Subgroup, Subgroups
 from app.statistics.table import ReadingTable, natural_key
 
 MOST_VALUES = 20
