@@ -5,10 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from app import __version__
-from app.commands import files, people, run, studies
 from app.domain.errors import Refusal
 from app.settings import BadSettingError, Settings
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     # Generic for the type checker only; the class itself takes no parameter at run time.
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
 
-Command = Callable[[argparse.Namespace, Settings], int]
+# "module:function"; imported only when it runs, so that help is quick and `analyse` loads no web.
+Command = str
 STUDY = "the study's short name, for example bcc-2027"
 
 
@@ -41,8 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Being told to end is like Ctrl-C: what was started is stopped on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = build_parser().parse_args(arguments)
-    command: Command = chosen.run
+    module, _, function = chosen.run.partition(":")
     try:
+        command: Callable[[argparse.Namespace, Settings], int] = getattr(
+            import_module(f"app.commands.{module}"), function
+        )
         return command(chosen, Settings.from_environment(os.environ))
     except (Refusal, BadSettingError) as refusal:
         print(f"reread: {refusal}", file=sys.stderr)
@@ -62,18 +66,20 @@ def _command(
 
 def _add_running(commands: "_Commands") -> None:
     demo = _command(
-        commands, "demo", run.demo, "Start the demonstration: study, worker and web application."
+        commands, "demo", "run:demo", "Start the demonstration: study, worker and web application."
     )
     demo.add_argument("--port", type=int, default=8000, help="port of the web page (8000)")
-    serve = _command(commands, "serve", run.serve, "Start the web application.")
+    serve = _command(commands, "serve", "run:serve", "Start the web application.")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     serve.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
-    _command(commands, "worker", run.worker, "Start a worker, which scores images with the model.")
-    _command(commands, "migrate", run.migrate, "Bring the database to the newest schema.")
+    _command(
+        commands, "worker", "run:worker", "Start a worker, which scores images with the model."
+    )
+    _command(commands, "migrate", "run:migrate", "Bring the database to the newest schema.")
     add_user = _command(
         commands,
         "add-user",
-        people.add_user,
+        "people:add_user",
         "Make an account. The password is asked for, or read from standard input.",
     )
     add_user.add_argument("role", choices=["reader", "coordinator"], help="what the account is for")
@@ -85,7 +91,7 @@ def _add_study(commands: "_Commands") -> None:
     import_ = _command(
         commands,
         "import",
-        studies.import_,
+        "studies:import_",
         "Import cases into a study that is a draft; all of them, or nothing and a list of what to "
         "mend. Understands reread's own columns, the ISIC archive's and PAD-UFES-20's.",
     )
@@ -98,14 +104,14 @@ def _add_study(commands: "_Commands") -> None:
     score = _command(
         commands,
         "score",
-        studies.score,
+        "studies:score",
         "Let the model score all images of a draft, here and now, with progress.",
     )
     score.add_argument("study", help=STUDY)
     simulate = _command(
         commands,
         "simulate",
-        studies.simulate,
+        "studies:simulate",
         "Let simulated readers read an open study; they are marked as simulated everywhere.",
     )
     simulate.add_argument("study", help=STUDY)
@@ -123,7 +129,7 @@ def _add_study(commands: "_Commands") -> None:
     export = _command(
         commands,
         "export",
-        studies.export,
+        "studies:export",
         "Write an unblinded study's readings.csv, its codebook and its audit log into a folder.",
     )
     export.add_argument("study", help=STUDY)
@@ -135,7 +141,7 @@ def _add_study(commands: "_Commands") -> None:
     verify = _command(
         commands,
         "verify",
-        studies.verify,
+        "studies:verify",
         "Prove that no call was altered and that every reveal came after its locked call.",
     )
     verify.add_argument("target", help="a folder written by reread export, or a study's name")
@@ -152,7 +158,7 @@ def _add_files(commands: "_Commands") -> None:
     analyse = _command(
         commands,
         "analyse",
-        files.analyse,
+        "files:analyse",
         "Compute AUC, sensitivity, specificity, NRI and IDI from a file of readings alone.",
     )
     analyse.add_argument("readings", help="readings.csv, or another long CSV, wide CSV or .imrmc")

@@ -43,15 +43,21 @@ class ImportReport:
 def check_cases(
     database: Database,
     *,
-    study: studies.Study,
+    study: studies.Study | None,
     csv: bytes,
     name: str,
     source: ImageSource,
     progress: Progress,
     by: Account,
 ) -> ImportReport:
-    """Dry run: decode everything, store nothing, list every problem."""
-    checked = _begin(database, study=study, csv=csv, name=name, by=by)
+    """Dry run: decode everything, store nothing, list every problem.
+
+    Without a study the files are checked for one that is still to be made.
+    """
+    if study is None:
+        checked = _Check(parse_case_file(csv, name=name), set(), {})
+    else:
+        checked = _begin(database, study=study, csv=csv, name=name, by=by)
     for _row, _picture in checked.pictures(source, progress):
         pass
     return checked.report

@@ -28,11 +28,11 @@ def import_(arguments: argparse.Namespace, settings: Settings) -> int:
     table = Path(arguments.cases)
     if not table.is_file():
         raise NotFound(f"There is no file {table}.")
+    run = _dry_run if arguments.dry_run else _import
     with running(settings) as on, open_image_source(Path(arguments.images)) as source:
         coordinator = find_coordinator(on, arguments.coordinator)
-        study = _draft(on, arguments.study, coordinator, dry_run=arguments.dry_run)
         try:
-            report = _import(on, study, coordinator, table, source, dry_run=arguments.dry_run)
+            report = run(on, arguments.study, coordinator, table, source)
         except InvalidInput as refusal:
             for problem in refusal.problems:
                 print(problem)
@@ -42,8 +42,7 @@ def import_(arguments: argparse.Namespace, settings: Settings) -> int:
     if report.problems:
         print(f"{len(report.problems)} things to mend. Nothing was imported.")
         return 1
-    verb = "Would import" if arguments.dry_run else "Imported"
-    print(f"{verb} into {study.code}: {report.summary}")
+    print(f"{'Would import' if arguments.dry_run else 'Imported'}: {report.summary}")
     return 0
 
 
@@ -131,26 +130,32 @@ def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     return _say(verify_study(records, anchors=anchors))
 
 
-def _import(
-    on: Running,
-    study: Study,
-    coordinator: Account,
-    table: Path,
-    source: ImageSource,
-    *,
-    dry_run: bool,
+def _dry_run(
+    on: Running, code: str, coordinator: Account, table: Path, source: ImageSource
 ) -> ImportReport:
-    with Progress("Images checked" if dry_run else "Images imported") as progress:
-        if dry_run:
-            return check_cases(
-                on.database,
-                study=study,
-                csv=table.read_bytes(),
-                name=table.name,
-                source=source,
-                progress=progress,
-                by=coordinator,
-            )
+    with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
+        study = studies.study_by_code(connection, code)
+    with Progress("Images checked") as progress:
+        return check_cases(
+            on.database,
+            study=study,
+            csv=table.read_bytes(),
+            name=table.name,
+            source=source,
+            progress=progress,
+            by=coordinator,
+        )
+
+
+def _import(
+    on: Running, code: str, coordinator: Account, table: Path, source: ImageSource
+) -> ImportReport:
+    with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
+        if studies.study_by_code(connection, code) is None:
+            design_study.create_study(connection, code=code, title=code, by=coordinator)
+            print(f'There was no study named "{code}": a draft was made.')
+        study = design_study.find_study(connection, code=code)
+    with Progress("Images imported") as progress:
         return import_cases(
             on.database,
             study=study,
@@ -161,19 +166,6 @@ def _import(
             progress=progress,
             by=coordinator,
         )
-
-
-def _draft(on: Running, code: str, coordinator: Account, *, dry_run: bool) -> Study:
-    """Return the study; a new draft is made when it is not there (but not by a dry run)."""
-    with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
-        if studies.study_by_code(connection, code) is None:
-            if dry_run:
-                raise NotFound(
-                    f'There is no study named "{code}" yet; importing without --dry-run makes it.'
-                )
-            design_study.create_study(connection, code=code, title=code, by=coordinator)
-            print(f'There was no study named "{code}": a draft was made.')
-        return design_study.find_study(connection, code=code)
 
 
 def _find(on: Running, code: str, coordinator: Account) -> Study:
