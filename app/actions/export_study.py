@@ -185,11 +185,11 @@ def _csv(header: list[str], rows: list[list[object]]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([_safe(value) for value in row] for row in rows)
+    writer.writerows([safe_cell(value) for value in row] for row in rows)
     return out.getvalue().encode()
 
 
-def _safe(value: object) -> object:
+def safe_cell(value: object) -> object:
     """Keep a spreadsheet from taking text for a formula; numbers stay numbers."""
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return "'" + value

@@ -7,11 +7,12 @@ as a whole, shows only against an earlier head kept elsewhere: give it as the an
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
+
+from app.domain.errors import InvalidInput
 
 FIRST_PREVIOUS = "0" * 64
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,8 +80,12 @@ def verify_chain(events: Iterable[AuditEvent], *, anchors: Iterable[Anchor] = ()
     report = ChainReport()
     expected = {anchor.seq: anchor.hash for anchor in anchors}
     steps: dict[str, set[str]] = {}
+    chain: UUID | None = None
     for event in events:
         _check_link(event, report)
+        if chain not in {None, event.chain}:
+            report.problems.append(f"event {event.seq} is of another chain")
+        chain = event.chain
         if expected.pop(event.seq, event.hash) != event.hash:
             report.problems.append(f"event {event.seq} is not the one that was anchored")
         _check_step(event, steps, report)
@@ -89,17 +94,17 @@ def verify_chain(events: Iterable[AuditEvent], *, anchors: Iterable[Anchor] = ()
     return report
 
 
-def readings_logged(events: Iterable[AuditEvent]) -> dict[str, Mapping[str, Any]]:
-    """Return reading id -> the row as it was logged when it was locked."""
-    return {event.entity: json.loads(event.payload) for event in events if _is_reading(event)}
-
-
 def event_from_json(line: str) -> AuditEvent:
-    """Read one line of an exported audit.jsonl."""
-    raw = json.loads(line)
-    raw["chain"] = UUID(raw["chain"])
-    raw["at"] = datetime.fromisoformat(raw["at"])
-    return AuditEvent(**raw)
+    """Read one line of an exported audit.jsonl; raises InvalidInput when it is none."""
+    try:
+        raw = json.loads(line)
+        raw["chain"] = UUID(raw["chain"])
+        raw["at"] = datetime.fromisoformat(raw["at"])
+        event = AuditEvent(**raw)
+        event_hash(event)  # every field is of its kind
+    except (ValueError, TypeError, KeyError, AttributeError) as fault:
+        raise InvalidInput("A line of audit.jsonl is no event of a log.") from fault
+    return event
 
 
 def event_to_json(event: AuditEvent) -> str:
@@ -121,27 +126,36 @@ def _check_link(event: AuditEvent, report: ChainReport) -> None:
 
 def _check_step(event: AuditEvent, steps: dict[str, set[str]], report: ChainReport) -> None:
     """Order is proven by the numbers of the events, never by clocks."""
-    if event.action == "reveal.insert":
-        step, needs = "reveal", "unaided"
-        report.reveals += 1
-    elif _is_reading(event):
-        step = json.loads(event.payload)["phase"]
-        needs = "reveal" if step == "aided" else ""
-        report.aided += step == "aided"
-        report.unaided += step == "unaided"
-    else:
+    if event.action not in {"served.insert", "reading.insert", "reveal.insert"}:
         return
-    assignment = json.loads(event.payload)["assignment_id"]
+    try:
+        payload = json.loads(event.payload)
+        assignment = str(payload["assignment_id"])
+        step = payload["phase"] if event.action == "reading.insert" else event.action
+        needs = _NEEDS[step]
+    except (ValueError, TypeError, KeyError):
+        report.problems.append(f"event {event.seq}: its payload is not a {event.action}")
+        return
+    report.unaided += step == "unaided"
+    report.reveals += step == "reveal.insert"
+    report.aided += step == "aided"
     seen = steps.setdefault(assignment, set())
+    name = step.removesuffix(".insert")
     if needs and needs not in seen:
-        report.problems.append(f"event {event.seq}: {step} of {assignment} came before {needs}")
+        before = needs.removesuffix(".insert")
+        report.problems.append(f"event {event.seq}: {name} of {assignment} came before {before}")
     if step in seen:
-        report.problems.append(f"event {event.seq}: a second {step} of {assignment}")
+        report.problems.append(f"event {event.seq}: a second {name} of {assignment}")
     seen.add(step)
 
 
-def _is_reading(event: AuditEvent) -> bool:
-    return event.action == "reading.insert"
+# Each step of a reading and the one that must be in the log before it.
+_NEEDS = {
+    "served.insert": None,
+    "unaided": "served.insert",
+    "reveal.insert": "unaided",
+    "aided": "reveal.insert",
+}
 
 
 def _netstring(text: str) -> bytes:

@@ -99,7 +99,7 @@ def test_a3_another_readers_case_and_one_that_does_not_exist_get_the_same_answer
         answers.add(str(refused.value))
         with cast.begin(Role.READER, cast.rolf) as connection:
             assert shown(connection, assignment) == []
-    assert answers == {"No such case"}
+    assert len(answers) == 1
 
 
 def test_b2_without_an_actor_nothing_is_released(cast: Cast) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from app.actions.draw_orders import enrol_reader
 from app.actions.read_case import lock_aided, lock_unaided, reveal, serve_next
+from app.actions.verify_study import verify_study
+from app.db.administrator import records_of
 from app.db.readings import current_assignment
 from app.db.results import current_data_sha256
 from app.db.session import Database, Role
@@ -267,6 +269,7 @@ def test_d10_closing_while_eight_readers_write_leaves_no_reading_after_it(cast: 
     recorded = [a for a in actions if a in {"served.insert", "reading.insert", "reveal.insert"}]
     assert [a for a in actions[closing:] if a in recorded] == []
     assert rows == actions.count("reading.insert") >= 20
+    assert verify_study(records_of(cast.database.url, "bcc-sk")).problems == ()
     assert done, "nobody was writing any more when the study closed: nothing was tried"
     assert all("nothing more is recorded" in sentence for sentence in done)
 

@@ -1,0 +1,518 @@
+"""The log: written with every change, by the database alone, and tampering shows (L1-L5, L8)."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from app.actions.export_study import export_study
+from app.actions.verify_study import Verdict, verify_export, verify_study
+from app.db.administrator import AUDITED, records_of
+from app.db.results import record_event
+from app.db.session import Role
+from app.domain.audit_chain import (
+    FIRST_PREVIOUS,
+    Anchor,
+    AuditEvent,
+    event_from_json,
+    event_hash,
+    event_to_json,
+    verify_chain,
+)
+from app.domain.errors import InvalidInput, NotAllowed
+from tests.conftest import Cast
+from tests.reading.steps import finish, lock, superuser, unblind
+
+Chain = list[AuditEvent]
+
+
+@pytest.fixture(scope="module")
+def finished(open_copy: Cast) -> Cast:
+    """Rita has read four cases, Rolf one and the unaided half of another; unblinded."""
+    for _ in range(4):
+        finish(open_copy, open_copy.rita)
+    finish(open_copy, open_copy.rolf)
+    lock(open_copy, open_copy.rolf)
+    unblind(open_copy)
+    return open_copy
+
+
+@pytest.fixture(scope="module")
+def chain(finished: Cast) -> Chain:
+    """The study's chain as it leaves the system and comes back."""
+    events = records_of(finished.database.url, "bcc-sk").events
+    return [event_from_json(event_to_json(event)) for event in events]
+
+
+# ---------------------------------------------------------------- completeness
+
+
+@pytest.mark.parametrize("table", AUDITED)
+def test_l1_every_row_has_exactly_its_event(finished: Cast, table: str) -> None:
+    records = records_of(finished.database.url, "bcc-sk")
+    logged = [event for event in records.events if event.action == f"{table}.insert"]
+    assert records.rows[table]
+    assert {event.entity: event.payload for event in logged} == records.rows[table]
+    assert len(logged) == len(records.rows[table])
+
+
+def test_l1_a_change_rolled_back_leaves_no_event_and_no_gap(cast: Cast) -> None:
+    before = records_of(cast.database.url, "bcc-sk").events[-1].seq
+    with superuser(cast, actor=cast.cora) as owner:
+        owner.execute("UPDATE study SET title = 'Another title'")
+        owner.rollback()
+    finish(cast, cast.rita)
+    events = records_of(cast.database.url, "bcc-sk").events
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events[before].action == "served.insert"
+
+
+def test_l5_an_event_tells_who_did_what_when_and_by_which_role(cast: Cast) -> None:
+    assignment = finish(cast, cast.rita)
+    events = records_of(cast.database.url, "bcc-sk").events
+    told = [
+        (event.action, event.actor, event.database_role)
+        for event in events
+        if json.loads(event.payload).get("assignment_id") == str(assignment)
+    ]
+    rita = str(cast.rita.id)
+    assert told == [
+        ("served.insert", rita, "reread_reader"),
+        ("reading.insert", rita, "reread_reader"),
+        ("reveal.insert", rita, "reread_reader"),
+        ("reading.insert", rita, "reread_reader"),
+    ]
+
+
+def test_l5_an_update_holds_the_row_before_and_after(cast: Cast) -> None:
+    with superuser(cast, actor=cast.cora) as owner:
+        owner.execute("UPDATE study SET title = 'Another title'")
+    payload = json.loads(records_of(cast.database.url, "bcc-sk").events[-1].payload)
+    assert (payload["old"]["title"], payload["new"]["title"]) == ("BCC or SK", "Another title")
+
+
+def test_p8_no_secret_is_in_the_log(finished: Cast) -> None:
+    with superuser(finished) as owner:
+        payloads = owner.execute("SELECT payload FROM audit_event").fetchall()
+        hashes = owner.execute("SELECT password_hash FROM account").fetchall()
+    assert payloads
+    text = "\n".join(row[0] for row in payloads)
+    assert "argon2" not in text
+    assert all(row[0] not in text for row in hashes)
+    assert "password_hash" not in text
+
+
+def test_l5_a_changed_password_is_an_event_without_the_password(cast: Cast) -> None:
+    with superuser(cast) as owner:
+        owner.execute("UPDATE account SET password_hash = 'x' WHERE name = 'Rita'")
+    with superuser(cast) as owner:
+        action, payload = owner.execute(
+            """SELECT action, payload FROM audit_event
+               WHERE chain = '00000000-0000-0000-0000-000000000000' ORDER BY seq DESC LIMIT 1"""
+        ).fetchone()
+    assert action == "account.update"
+    assert json.loads(payload)["password_changed"] is True
+
+
+def test_l3_the_chain_holds_and_counts_every_step(chain: Chain) -> None:
+    report = verify_chain(chain)
+    assert report.problems == []
+    assert report.events == len(chain)
+    assert (report.unaided, report.reveals, report.aided) == (6, 5, 5)
+
+
+def test_l3_the_installations_own_chain_holds_too(finished: Cast) -> None:
+    with superuser(finished) as owner, owner.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM audit_event WHERE chain = '00000000-0000-0000-0000-000000000000'"
+            " ORDER BY seq"
+        )
+        events = [AuditEvent(*row) for row in cursor]
+    assert {event.action for event in events} >= {"account.insert", "model_version.insert"}
+    assert verify_chain(events).problems == []
+
+
+# ---------------------------------------------------------------- who may write
+
+
+@pytest.mark.parametrize(
+    ("role", "actor", "action"),
+    [
+        (Role.ANALYST, "cora", "reading.insert"),
+        (Role.ANALYST, "cora", "study.update"),
+        (Role.COORDINATOR, "cora", "reveal.insert"),
+        (Role.COORDINATOR, "cora", "sign_in.done"),
+        (Role.COORDINATOR, "olga", "export.made"),
+        (Role.ANALYST, "olga", "results.viewed"),
+        (Role.ACCOUNT, "rita", "results.viewed"),
+    ],
+)
+def test_l2_no_role_writes_an_event_that_is_not_its_own(
+    cast: Cast, role: Role, actor: str, action: str
+) -> None:
+    with (
+        pytest.raises(NotAllowed),
+        cast.begin(role, getattr(cast, actor)) as connection,
+    ):
+        record_event(connection, study=cast.study.id, action=action, details={})
+
+
+# ---------------------------------------------------------------- tampering with an exported chain
+
+
+def rehashed(events: Chain, start: int = 0) -> Chain:
+    """Give every event from `start` on the hashes that follow: what a forger would do."""
+    previous = events[start - 1].hash if start else FIRST_PREVIOUS
+    made = events[:start]
+    for event in events[start:]:
+        digest = hashlib.sha256(event.payload.encode()).hexdigest()
+        event = replace(event, previous_hash=previous, payload_sha256=digest)  # noqa: PLW2901
+        event = replace(event, hash=event_hash(event))  # noqa: PLW2901
+        made.append(event)
+        previous = event.hash
+    return made
+
+
+def renumbered(events: Chain) -> Chain:
+    return [replace(event, seq=number) for number, event in enumerate(events, start=1)]
+
+
+def first(events: Chain, action: str, phase: str | None = None) -> int:
+    return next(
+        index
+        for index, event in enumerate(events)
+        if event.action == action and (phase is None or json.loads(event.payload)["phase"] == phase)
+    )
+
+
+def with_payload(event: AuditEvent, **changes: object) -> AuditEvent:
+    return replace(event, payload=json.dumps({**json.loads(event.payload), **changes}))
+
+
+def changed(events: Chain, index: int, event: AuditEvent) -> Chain:
+    return [*events[:index], event, *events[index + 1 :]]
+
+
+def flip_a_call(events: Chain) -> Chain:
+    at = first(events, "reading.insert")
+    return changed(events, at, with_payload(events[at], call="SK", confidence=1))
+
+
+def flip_a_call_and_its_digest(events: Chain) -> Chain:
+    forged = flip_a_call(events)
+    at = first(events, "reading.insert")
+    digest = hashlib.sha256(forged[at].payload.encode()).hexdigest()
+    return changed(forged, at, replace(forged[at], payload_sha256=digest))
+
+
+def flip_a_call_and_its_hash(events: Chain) -> Chain:
+    forged = flip_a_call_and_its_digest(events)
+    at = first(events, "reading.insert")
+    return changed(forged, at, replace(forged[at], hash=event_hash(forged[at])))
+
+
+def without_an_event(events: Chain) -> Chain:
+    at = first(events, "reveal.insert")
+    return events[:at] + events[at + 1 :]
+
+
+def without_an_event_renumbered(events: Chain) -> Chain:
+    return renumbered(without_an_event(events))
+
+
+def without_the_beginning(events: Chain) -> Chain:
+    return events[3:]
+
+
+def with_two_events_swapped(events: Chain) -> Chain:
+    at = first(events, "reading.insert")
+    return [*events[:at], events[at + 1], events[at], *events[at + 2 :]]
+
+
+def with_an_event_twice(events: Chain) -> Chain:
+    at = first(events, "reading.insert")
+    return [*events[: at + 1], events[at], *events[at + 1 :]]
+
+
+def with_another_actor(events: Chain) -> Chain:
+    at = first(events, "reading.insert")
+    return changed(events, at, replace(events[at], actor=str(uuid4())))
+
+
+def with_another_time(events: Chain) -> Chain:
+    at = first(events, "reading.insert")
+    return changed(events, at, replace(events[at], at=events[at].at - timedelta(microseconds=1)))
+
+
+def with_another_database_role(events: Chain) -> Chain:
+    at = first(events, "reading.insert")
+    return changed(events, at, replace(events[at], database_role="reread_worker"))
+
+
+def with_an_event_of_another_chain(events: Chain) -> Chain:
+    at = first(events, "reading.insert")
+    return changed(events, at, replace(events[at], chain=uuid4()))
+
+
+def reveal_before_the_lock(events: Chain) -> Chain:
+    """The whole chain made anew, with the reveal moved before the call it must follow."""
+    lock_at = first(events, "reading.insert", "unaided")
+    reveal_at = first(events, "reveal.insert")
+    moved = [*events[:lock_at], events[reveal_at], *events[lock_at:reveal_at]]
+    return rehashed(renumbered([*moved, *events[reveal_at + 1 :]]))
+
+
+def a_call_locked_twice(events: Chain) -> Chain:
+    at = first(events, "reading.insert", "unaided")
+    return rehashed(renumbered([*events[: at + 1], *events[at:]]))
+
+
+def another_chain_in_the_middle(events: Chain) -> Chain:
+    half = len(events) // 2
+    tail = [replace(event, chain=uuid4()) for event in events[half:]]
+    return rehashed(events[:half] + tail, start=half)
+
+
+def an_unreadable_payload(events: Chain) -> Chain:
+    at = first(events, "reading.insert", "aided")
+    return rehashed(changed(events, at, replace(events[at], payload="{")))
+
+
+TAMPERINGS: list[Callable[[Chain], Chain]] = [
+    flip_a_call,
+    flip_a_call_and_its_digest,
+    flip_a_call_and_its_hash,
+    without_an_event,
+    without_an_event_renumbered,
+    without_the_beginning,
+    with_two_events_swapped,
+    with_an_event_twice,
+    with_another_actor,
+    with_another_time,
+    with_another_database_role,
+    with_an_event_of_another_chain,
+    reveal_before_the_lock,
+    a_call_locked_twice,
+    another_chain_in_the_middle,
+    an_unreadable_payload,
+]
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda tamper: tamper.__name__)
+def test_l3_tampering_is_found(chain: Chain, tamper: Callable[[Chain], Chain]) -> None:
+    assert verify_chain(tamper(chain)).problems
+
+
+def cut_at_the_end(events: Chain) -> Chain:
+    return events[:-2]
+
+
+def made_anew_as_a_whole(events: Chain) -> Chain:
+    return rehashed(flip_a_call(events))
+
+
+@pytest.mark.parametrize("tamper", [cut_at_the_end, made_anew_as_a_whole])
+def test_l4_what_only_an_anchor_finds(chain: Chain, tamper: Callable[[Chain], Chain]) -> None:
+    forged = tamper(chain)
+    anchor = Anchor(chain[-1].seq, chain[-1].hash)
+    assert verify_chain(forged).problems == [], "if this is found now, say so in docs/security.md"
+    assert verify_chain(forged, anchors=[anchor]).problems
+    assert verify_chain(chain, anchors=[anchor]).problems == []
+
+
+def test_l4_an_anchor_in_the_middle_binds_all_that_was_before_it(chain: Chain) -> None:
+    middle = chain[len(chain) // 2]
+    assert verify_chain(chain, anchors=[Anchor(middle.seq, middle.hash)]).problems == []
+    forged = rehashed(changed(chain, 0, with_payload(chain[0], title="Another")))
+    assert verify_chain(forged, anchors=[Anchor(middle.seq, middle.hash)]).problems
+
+
+@pytest.mark.parametrize(
+    "line", ["", "{", "[]", "null", "{}", '{"chain": 1}', '{"chain": "x", "at": "y"}']
+)
+def test_l3_a_line_that_is_no_event_is_a_refusal_and_no_crash(line: str) -> None:
+    with pytest.raises(InvalidInput):
+        event_from_json(line)
+
+
+# ---------------------------------------------------------------- tampering with an exported folder
+
+
+@pytest.fixture(scope="module")
+def folder(finished: Cast, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export")
+    with finished.begin(Role.ANALYST, finished.cora) as connection:
+        export_study(connection, study=finished.reload(), folder=out, by=finished.cora)
+    return out
+
+
+def exported_again(folder: Path, to: Path, **files: bytes) -> Path:
+    """The folder with some of its files replaced, and a manifest that fits them."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    for name in manifest["files"]:
+        content = files.get(name.split(".")[0], (folder / name).read_bytes())
+        (to / name).write_bytes(content)
+        manifest["files"][name] = hashlib.sha256(content).hexdigest()
+    (to / "manifest.json").write_text(json.dumps(manifest))
+    return to
+
+
+def rewritten(folder: Path, change: Callable[[list[dict[str, str]]], None]) -> bytes:
+    with (folder / "readings.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    change(rows)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def test_l4_an_untouched_export_holds(folder: Path) -> None:
+    verdict = verify_export(folder)
+    assert verdict.problems == ()
+    assert "11 rows of readings.csv" in verdict.checked[-1]
+
+
+def test_l4_writing_the_same_file_anew_is_no_tampering(folder: Path, tmp_path: Path) -> None:
+    """So that the next test finds the change, and not its own way of writing."""
+    content = rewritten(folder, lambda _rows: None)
+    assert verify_export(exported_again(folder, tmp_path, readings=content)).problems == ()
+
+
+CELLS = {
+    "reader_id": "R02",
+    "case_id": "c999",
+    "truth": "flip",
+    "modality": "flip",
+    "call": "flip",
+    "score": "0.123",
+    "confidence": "3",
+    "position": "5",
+    "served_at": "2001-01-01T00:00:00.000000+00:00",
+    "locked_at": "2001-01-01T00:00:00.000000+00:00",
+    "revealed_at": "2001-01-01T00:00:00.000000+00:00",
+    "active_milliseconds": "77",
+    "ai_probability": "0.123",
+    "ai_call": "flip",
+    "reference_source": "histopathology",
+    "reading_id": str(uuid4()),
+}
+FLIPPED = {"BCC": "SK", "SK": "BCC", "unaided": "aided", "aided": "unaided"}
+
+
+@pytest.mark.parametrize("column", CELLS)
+def test_l4_a_changed_cell_is_found_although_the_manifest_was_changed_too(
+    folder: Path, tmp_path: Path, column: str
+) -> None:
+    def change(rows: list[dict[str, str]]) -> None:
+        row = next(row for row in rows if row["modality"] == "aided")
+        row[column] = FLIPPED[row[column]] if CELLS[column] == "flip" else CELLS[column]
+
+    forged = exported_again(folder, tmp_path, readings=rewritten(folder, change))
+    assert verify_export(forged).problems
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_l4_a_row_left_out_or_put_in_twice_is_found(
+    folder: Path, tmp_path: Path, count: int
+) -> None:
+    def change(rows: list[dict[str, str]]) -> None:
+        if count == 1:
+            del rows[2]
+        else:
+            rows.append(rows[2])
+
+    forged = exported_again(folder, tmp_path, readings=rewritten(folder, change))
+    assert verify_export(forged).problems
+
+
+def test_l4_swapping_the_two_calls_of_a_case_is_found(folder: Path, tmp_path: Path) -> None:
+    """As if the reader had been right alone, and the model had misled them."""
+
+    def change(rows: list[dict[str, str]]) -> None:
+        rows[0]["modality"], rows[1]["modality"] = rows[1]["modality"], rows[0]["modality"]
+
+    forged = exported_again(folder, tmp_path, readings=rewritten(folder, change))
+    assert verify_export(forged).problems
+
+
+@pytest.mark.parametrize("name", ["readings.csv", "codebook.csv", "audit.jsonl"])
+def test_l4_a_file_changed_alone_is_found_by_the_manifest(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    forged = exported_again(folder, tmp_path)
+    if name == "audit.jsonl":
+        lines = (forged / name).read_text().splitlines()
+        (forged / name).write_text("\n".join(lines[:-1]) + "\n")
+    else:
+        (forged / name).write_text((forged / name).read_text().replace("BCC", "SK", 1))
+    assert any(name in problem for problem in verify_export(forged).problems)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"files": {}}', b'{"files": {"readings.csv": "0"}}', b"\xff"]
+)
+def test_l4_a_manifest_that_names_no_files_is_refused(
+    folder: Path, tmp_path: Path, content: bytes
+) -> None:
+    forged = exported_again(folder, tmp_path)
+    (forged / "manifest.json").write_bytes(content)
+    with pytest.raises(InvalidInput):
+        verify_export(forged)
+
+
+# ---------------------------------------------------------------- tampering with the tables
+
+
+def verdict_of(cast: Cast) -> Verdict:
+    return verify_study(records_of(cast.database.url, "bcc-sk"))
+
+
+def test_l8_an_untouched_study_holds(finished: Cast) -> None:
+    assert verdict_of(finished).problems == ()
+
+
+DEEDS = {
+    "a call changed": "UPDATE reading SET call = 'SK', confidence = 1",
+    "a time changed": "UPDATE reading SET locked_at = locked_at - interval '1 hour'",
+    "a reading moved to another phase": "DELETE FROM reading WHERE phase = 'aided'",
+    "a truth changed": "UPDATE reference_diagnosis SET diagnosis = 'SK' WHERE diagnosis = 'BCC'",
+    "a probability changed": "UPDATE case_prediction SET probability = 0.5",
+    "an overlay exchanged": "UPDATE prediction SET overlay_key = overlay_key || 'x'",
+    "an image exchanged": "UPDATE image SET storage_key = storage_key || 'x'",
+    "a reveal moved": "UPDATE reveal SET revealed_at = revealed_at - interval '1 hour'",
+    "an order changed": "UPDATE assignment SET position = 100 - position",
+    "a seed changed": "UPDATE allocation SET seed = seed + 1",
+    "the study changed": "UPDATE study SET seed = seed + 1",
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_l8_what_a_superuser_changes_with_the_guards_off_is_found(cast: Cast, deed: str) -> None:
+    finish(cast, cast.rita)
+    assert verdict_of(cast).problems == ()
+    with superuser(cast) as owner:
+        names = [row[0] for row in owner.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'reread'")]  # fmt: skip
+        for name in names:
+            owner.execute(psycopg.sql.SQL("ALTER TABLE {} DISABLE TRIGGER ALL").format(
+                psycopg.sql.Identifier(name)))  # fmt: skip
+        done = owner.execute(DEEDS[deed])
+        assert done.rowcount > 0
+        for name, guard in owner.execute(
+            """SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+               JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = 'reread' AND NOT t.tgisinternal"""
+        ).fetchall():
+            owner.execute(psycopg.sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(
+                psycopg.sql.Identifier(name), psycopg.sql.Identifier(guard)))  # fmt: skip
+    assert verdict_of(cast).problems
