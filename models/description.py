@@ -21,7 +21,7 @@ class ModelDescription:
     preprocessing: str
     threshold: float  # a case at or above it is called positive
     positive_class: str
-    map_scale: float  # |map value| drawn in the strongest colour, in logits
+    map_scale: float  # |map value| drawn in the strongest colour
     map_grid: tuple[int, int]  # rows, columns
     demonstration: bool  # never trained on a patient
     card: str  # Markdown

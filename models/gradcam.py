@@ -21,7 +21,11 @@ from models.errors import BackboneMismatchError
 
 @dataclass(frozen=True)
 class MarginMaps:
-    """Class margins (B,) in logits, and their maps (B, rows, columns)."""
+    """Class margins (B,) in logits, and their maps (B, rows, columns).
+
+    A map's unit is Grad-CAM's own (gradient averaged over fields, times activation): only
+    comparisons have a meaning, within a map or between maps of one model.
+    """
 
     margins: Tensor
     maps: Tensor

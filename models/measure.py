@@ -3,7 +3,7 @@
 # torch leaves parts of its interface untyped.
 # pyright: reportUnknownMemberType=false
 import csv
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,14 @@ from models.faithfulness import Faithfulness, measure_faithfulness
 from models.gradcam import map_grid, margin_maps
 from models.probe import area_with_interval
 from models.synthetic import generate
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Real photographs: a folder of cases.csv and images/, and the name of the collection."""
+
+    folder: Path
+    source: str
 
 
 def measured_map_scale(
@@ -40,9 +48,10 @@ def heat_map_check(backbone: Backbone, direction: Tensor, *, seed: int, count: i
 
 
 def photograph_check(
-    backbone: Backbone, direction: npt.NDArray[np.float32], folder: Path, source: str
+    backbone: Backbone, direction: npt.NDArray[np.float32], photographs: Photographs
 ) -> dict[str, Any]:
     """Area under the curve on real photographs named by `cases.csv`, all of them."""
+    folder = photographs.folder
     with (folder / "cases.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     scores: list[npt.NDArray[np.float32]] = []
@@ -51,4 +60,6 @@ def photograph_check(
         inputs = torch.from_numpy(backbone.preprocessing(some))
         scores.append(image_features(backbone, inputs).numpy() @ direction)
     truth = np.array([row["diagnosis"] == "BCC" for row in rows], dtype=np.int64)
-    return {"source": source} | asdict(area_with_interval(np.concatenate(scores), truth))
+    return {"source": photographs.source} | asdict(
+        area_with_interval(np.concatenate(scores), truth)
+    )

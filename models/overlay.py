@@ -62,16 +62,16 @@ def render_overlay(
     but the map knows no more than its own grid. scale: the |value| of the strongest colour.
     """
     shown_width, shown_height = overlay_size(width, height)
-    left, top, right, bottom = centre_square(shown_width, shown_height)
-    # Whole pixels: an odd margin leaves its last line outside.
-    left, top, right, bottom = round(left), round(top), round(right), round(bottom)
+    # Whole pixels: an odd margin puts the square half a pixel to the left or up.
+    left, top = (int(edge) for edge in centre_square(shown_width, shown_height)[:2])
+    side = min(shown_width, shown_height)
     field = Image.fromarray(np.asarray(cam, dtype=np.float32)).resize(
-        (right - left, bottom - top), Image.Resampling.BILINEAR
+        (side, side), Image.Resampling.BILINEAR
     )
     values = np.asarray(field, dtype=np.float32)  # (side, side)
     opacity = np.round(opacity_of(values, scale) * 255).astype(np.uint8)
     pixels = np.zeros((shown_height, shown_width, 4), dtype=np.uint8)
-    inside = pixels[top:bottom, left:right]
+    inside = pixels[top : top + side, left : left + side]
     colours = np.array([FOR_SK, FOR_BCC], dtype=np.uint8)  # (2, 3)
     inside[..., :3] = colours[(values > 0).astype(np.intp)]
     inside[..., 3] = opacity

@@ -38,7 +38,7 @@ class ImagePrediction:
     """What the model says about one photograph."""
 
     probability_bcc: float
-    cam: npt.NDArray[np.float32]  # (rows, columns), logits; positive speaks for BCC
+    cam: npt.NDArray[np.float32]  # (rows, columns); positive speaks for BCC
     overlay_png: bytes
 
 

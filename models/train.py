@@ -26,7 +26,7 @@ from models.backbone_record import backbone_record
 from models.card import write_card
 from models.coop import CoopConfig, Epoch, train_prompt
 from models.feature_cache import Cached, cache, plain_views
-from models.measure import heat_map_check, measured_map_scale, photograph_check
+from models.measure import Photographs, heat_map_check, measured_map_scale, photograph_check
 from models.probe import area_with_interval, calibrated_scale, linear_probe
 from models.prompt import Prompt, name_features
 from models.record import read_record, sha256_of, write_record
@@ -49,8 +49,6 @@ class TrainConfig:
     map_images: int = 200
     faithfulness_images: int = 40
     coop: CoopConfig = field(default_factory=CoopConfig)
-    photographs: Path | None = None  # real ones, only to report how the model does on them
-    photographs_source: str = "unnamed"
 
 
 def _margin(text_features: Tensor) -> npt.NDArray[np.float32]:
@@ -62,7 +60,9 @@ def _areas(scores: dict[str, npt.NDArray[np.floating]], test: Cached) -> dict[st
     return {name: asdict(area_with_interval(value, test.truth)) for name, value in scores.items()}
 
 
-def train(folder: Path, work: Path, config: TrainConfig) -> tuple[Prompt, float, dict[str, Any]]:
+def train(
+    folder: Path, work: Path, config: TrainConfig, photographs: Photographs | None
+) -> tuple[Prompt, float, dict[str, Any]]:
     """Learn and measure; returns the prompt, the calibrated scale and the model's record."""
     torch.set_num_threads(THREADS)
     record = backbone_record(folder)
@@ -97,11 +97,7 @@ def train(folder: Path, work: Path, config: TrainConfig) -> tuple[Prompt, float,
     prepared = record.preprocessing.normalise(plain_views(pixels, size))
     map_scale, grid = measured_map_scale(backbone, direction, torch.from_numpy(prepared))
     maps = heat_map_check(backbone, direction, seed=TEST_SEED, count=config.faithfulness_images)
-    photographs = None
-    if config.photographs is not None:
-        photographs = photograph_check(
-            backbone, learned, config.photographs, config.photographs_source
-        )
+    on_photographs = photographs and photograph_check(backbone, learned, photographs)
     probabilities = 1 / (1 + np.exp(-scale * scores["coop"]))
     called = probabilities >= 0.5  # noqa: PLR2004 the decision threshold
     return (
@@ -128,7 +124,7 @@ def train(folder: Path, work: Path, config: TrainConfig) -> tuple[Prompt, float,
                 "sensitivity": float(called[test.truth == 1].mean()),
                 "specificity": float(1 - called[test.truth == 0].mean()),
                 "faithfulness": asdict(maps),
-                "photographs": photographs,
+                "photographs": on_photographs,
             },
         },
     )
@@ -160,10 +156,8 @@ def main() -> None:
     parser.add_argument("--photographs", type=Path, help="folder of cases.csv and images/")
     parser.add_argument("--photographs-source", default="unnamed", help="named in the card")
     chosen = parser.parse_args()
-    config = TrainConfig(
-        photographs=chosen.photographs, photographs_source=chosen.photographs_source
-    )
-    prompt, scale, record = train(chosen.backbone, chosen.work, config)
+    photographs = chosen.photographs and Photographs(chosen.photographs, chosen.photographs_source)
+    prompt, scale, record = train(chosen.backbone, chosen.work, TrainConfig(), photographs)
     save_model(prompt, scale, record, chosen.backbone, chosen.out)
     for name, area in record["test"]["areas"].items():
         print(f"{name}: AUC {area['estimate']:.3f} ({area['low']:.3f}-{area['high']:.3f})")

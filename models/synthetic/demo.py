@@ -54,6 +54,8 @@ def write_demo(folder: Path, seed: int) -> int:
     """Write cases.csv, images/ and README.md; returns the number of images."""
     rng = np.random.default_rng([seed, 0])
     (folder / "images").mkdir(parents=True, exist_ok=True)
+    for earlier in (folder / "images").glob("case-??-?.jpg"):
+        earlier.unlink()  # of another seed: it would lie there without a row
     diagnoses: list[Diagnosis] = ["BCC", "SK"] * (CASES // 2)
     order = rng.permutation(CASES)
     with_two = set(rng.choice(CASES, CASES_WITH_TWO_IMAGES, replace=False).tolist())
