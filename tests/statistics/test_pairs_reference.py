@@ -9,6 +9,12 @@ from reference_data import PAIRS, pair
 
 from app.statistics.arrays import Bools, Floats
 from app.statistics.covariance import Crossed
+from app.statistics.intervals import (
+    agresti_coull_interval,
+    exact_interval,
+    jeffreys_interval,
+    wald_interval,
+)
 from app.statistics.logistic import refit_scores
 from app.statistics.proportions import mcnemar, proportion
 from app.statistics.reclassification import (
@@ -23,6 +29,14 @@ from app.statistics.roc_curve import roc_curve, youden_point
 
 NAMES = sorted(PAIRS)
 EXACT: dict[str, float] = {"abs": 1e-9, "rel": 1e-9}
+
+
+INTERVALS = {
+    "exact": exact_interval,
+    "agresti_coull": agresti_coull_interval,
+    "wald": wald_interval,
+    "jeffreys": jeffreys_interval,
+}
 
 
 def near(expected: Any) -> Any:  # noqa: ANN401 - whatever the JSON holds
@@ -160,6 +174,8 @@ def test_proportions_and_wilson_intervals_are_those_of_hmisc(name: str, arm: str
         result = proportion(part, whole)
         assert result.value == near(expected[key]["est"])
         assert [result.low, result.high] == near(expected[key]["wilson"])
+        for name_of, function in INTERVALS.items():
+            assert list(function(part, whole)) == near(expected[key][name_of])
 
 
 @pytest.mark.parametrize("name", NAMES)

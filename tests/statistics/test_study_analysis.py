@@ -364,3 +364,38 @@ def test_scores_that_point_the_other_way_are_asked_about_and_not_turned() -> Non
     area = study.readers[0].modalities["aided"].auc.value
     assert area is not None
     assert area < 0.5
+
+
+def test_u_statistics_of_incomplete_readings_are_those_of_the_definition() -> None:
+    """Variance = A^2 - mean product of successes that share no reader and no case, by loops."""
+    rng = np.random.default_rng(11)
+    truth = np.arange(9) < 4
+    scores = rng.integers(0, 4, (2, 3, 9)).astype(np.float64)
+    scores[rng.random(scores.shape) < 0.2] = np.nan
+    cells: list[dict[tuple[int, int, int], float]] = [
+        {
+            (r, i, j): float(arm[r, i] > arm[r, j]) + float(arm[r, i] == arm[r, j]) / 2
+            for r in range(3)
+            for i in np.flatnonzero(truth)
+            for j in np.flatnonzero(~truth)
+            if not np.isnan(arm[r, [i, j]]).any()
+        }
+        for arm in scores
+    ]
+
+    def covariance(
+        a: dict[tuple[int, int, int], float], b: dict[tuple[int, int, int], float]
+    ) -> float:
+        apart = [
+            x * y
+            for one, x in a.items()
+            for other, y in b.items()
+            if all(p != q for p, q in zip(one, other, strict=True))
+        ]
+        areas = [sum(each.values()) / len(each) for each in (a, b)]
+        return areas[0] * areas[1] - sum(apart) / len(apart)
+
+    zero, one = cells
+    expected = covariance(zero, zero) + covariance(one, one) - 2 * covariance(zero, one)
+    difference = u_statistics(truth, scores)["unbiased"].difference
+    assert max(expected, 0) == pytest.approx(difference.variance, abs=1e-12)
