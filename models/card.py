@@ -47,8 +47,9 @@ Probabilities are a softmax over the two similarities, at one scale fitted on
 {faithfulness}{photographs}
 ## The heat-map
 Orange speaks for carcinoma, blue for keratosis; full strength is {map_scale} in Grad-CAM's own
-unit on every case (99th percentile over training pictures; only comparisons have
-a meaning). The map has {rows} x {columns} fields and knows nothing finer. It shows what moved this model, not where the lesion is.
+unit on every case (99th percentile over training pictures; only comparisons have a meaning).
+The map has {rows} x {columns} fields and knows nothing finer. It shows what moved this model,
+not where the lesion is.
 
 ## Files
 - backbone.safetensors: SHA-256 `{backbone_sha256}`
