@@ -14,7 +14,7 @@ import pytest
 from app.__main__ import build_parser, main
 from tests.conftest import PASSWORD, case_files
 
-COMMANDS = ["demo", "serve", "worker", "migrate", "add-user", "import", "score", "simulate", "export", "verify", "analyse"]
+COMMANDS = "demo serve worker migrate add-user import score simulate export verify analyse"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def run(*arguments: str) -> int:
     return main(list(arguments))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS.split())
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         build_parser().parse_args([command, "--help"])
