@@ -83,7 +83,7 @@ def sign_in(
     found = accounts.credentials_of(connection, email.strip().replace("\x00", ""))
     stored = found.password_hash if found and not found.disabled else None
     if not _fits(stored or _NOBODY, password) or found is None or stored is None:
-        accounts.insert_failure(connection, email_sha256=email_digest, address=address, now=now)
+        _count_failure(connection, email_digest, address=address, now=now)
         return None
     if _hasher.check_needs_rehash(stored):
         accounts.set_password_hash(connection, found.id, _hash(password))
@@ -91,6 +91,9 @@ def sign_in(
     token = secrets.token_urlsafe(32)
     accounts.insert_session(
         connection, token_sha256=_digest(token), account=found.id, now=now, expires=now + ABSOLUTE
+    )
+    accounts.record_event(
+        connection, "sign_in.succeeded", entity=str(found.id), details={"address": address}
     )
     return SignedIn(found.account, token)
 
@@ -109,9 +112,10 @@ def identify(connection: Connection, *, token: str, now: datetime) -> Account:
     return account
 
 
-def sign_out(connection: Connection, *, token: str) -> None:
+def sign_out(connection: Connection, *, token: str, by: Account) -> None:
     """End the session of this token."""
     accounts.delete_session(connection, _digest(token))
+    accounts.record_event(connection, "sign_out.done", entity=str(by.id), details={})
 
 
 def confirm_password(
@@ -122,7 +126,7 @@ def confirm_password(
     _refuse_guessing(connection, email_digest, address=address, now=now)
     found = accounts.credentials_of(connection, by.email)
     if found is None or found.password_hash is None or not _fits(found.password_hash, password):
-        accounts.insert_failure(connection, email_sha256=email_digest, address=address, now=now)
+        _count_failure(connection, email_digest, address=address, now=now)
         return False
     accounts.touch_session(connection, _digest(token), now=now, confirmed=True)
     return True
@@ -199,6 +203,16 @@ def _refuse_guessing(
             "Too many wrong passwords. Wait 15 minutes and try again.",
             retry_after=int(FAILURE_WINDOW.total_seconds()),
         )
+
+
+def _count_failure(
+    connection: Connection, email_digest: bytes, *, address: str, now: datetime
+) -> None:
+    """Count a wrong password and write it down; the address typed is kept as a digest only."""
+    accounts.insert_failure(connection, email_sha256=email_digest, address=address, now=now)
+    accounts.record_event(
+        connection, "sign_in.failed", entity=email_digest.hex(), details={"address": address}
+    )
 
 
 def _hash(password: str) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
 from app.domain.access import Account, AccountRole
 
@@ -164,6 +166,13 @@ def failures_since(
         [email_sha256, address, since, email_sha256, address],
     ).fetchone()
     return (row[0], row[1]) if row else (0, 0)
+
+
+def record_event(
+    connection: Connection, action: str, *, entity: str, details: dict[str, object]
+) -> None:
+    """Append an event to the installation's chain (sign-ins, failures, sign-outs)."""
+    connection.execute("SELECT record_event(NULL, %s, %s, %s)", [action, entity, Jsonb(details)])
 
 
 def forget_failures(connection: Connection, email_sha256: bytes) -> None:

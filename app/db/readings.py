@@ -164,13 +164,13 @@ def locked_call(connection: Connection, assignment: UUID, phase: Phase) -> Locke
 def insert_reading(
     connection: Connection, assignment: Assignment, phase: Phase, submission: Submission
 ) -> bool:
-    """Lock a call; False when one is locked already."""
+    """Lock a call; False when one is locked already, or the submission id was used for another."""
     inserted: UUID | None = fetch_value(
         connection,
         """INSERT INTO reading (assignment_id, study_id, reader_id, phase, call, confidence,
                submission_id, active_milliseconds)
            VALUES (%s, %s, actor(), %s, %s, %s, %s, %s)
-           ON CONFLICT (assignment_id, phase) DO NOTHING RETURNING id""",
+           ON CONFLICT DO NOTHING RETURNING id""",
         [
             assignment.id,
             assignment.study_id,

@@ -54,7 +54,10 @@ class Protection:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if urlsplit(f"//{host}").hostname not in self._hosts:
-            return PlainTextResponse("This host name is not served here.", status_code=400)
+            return PlainTextResponse(
+                "This host name is not served here; REREAD_PUBLIC_URL names the one that is.",
+                status_code=400,
+            )
         if scope["method"] not in SAFE_METHODS and not self._is_same_origin(headers, host):
             return PlainTextResponse(
                 "Refused: this form was not sent from a page of this site.", status_code=403

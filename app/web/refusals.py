@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.domain.errors import InvalidInput, Refusal, SignInNeeded, TooManyAttempts
+from app.domain.errors import InvalidInput, Refusal, SignInNeeded, TooManyAttempts, Unavailable
 from app.web.pages import RefusalPage
 from app.web.rendering import render
 
@@ -37,6 +37,8 @@ def _refused(request: Request, error: Exception) -> Response:
     response = render(page, status=error.status)
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unavailable):
+        response.headers["Retry-After"] = "5"
     return response
 
 

@@ -59,9 +59,9 @@ def sign_in(
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, _viewer: SignedIn, connection: AccountConnection) -> Response:
+def sign_out(request: Request, viewer: SignedIn, connection: AccountConnection) -> Response:
     """End the session; the browser drops what it kept."""
-    manage_accounts.sign_out(connection, token=session_token(request))
+    manage_accounts.sign_out(connection, token=session_token(request), by=viewer)
     response = RedirectResponse("/sign-in", status_code=303)
     response.delete_cookie(cookie_name(request), httponly=True, samesite="lax")
     response.headers["Clear-Site-Data"] = '"cache", "storage"'

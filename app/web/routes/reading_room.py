@@ -139,7 +139,7 @@ def _lock(
         typed = {"typed_call": form["call"], "typed_confidence": form["confidence"]}
         page = _page(connection, viewer, study, problem=str(refusal), **typed)
         return render(page, status=refusal.status)
-    except read_case.AlreadyLocked as refusal:
+    except (read_case.AlreadyLocked, read_case.FormUsed) as refusal:
         # A stale tab: it gets the state the server holds, and the sentence.
         return render(
             _page(connection, viewer, study, problem=str(refusal)), status=Conflict.status
