@@ -136,9 +136,12 @@ def _measure(
         if readers >= FEWEST_RANDOM_READERS
         else "fixed_readers_random_cases"
     )
+    if np.isnan(values).all():
+        note = Note(f"no_{what}s", f"No reading has a {what}, so there is nothing to average.")
+        return Measure(0, 0, 0, default, None, None, None, (note,))
     notes: list[Note] = []
     tested = _obuchowski_rockette(truth[complete], values[:, :, complete], estimate, notes)
-    if not complete.all() and not np.isnan(values).all():
+    if not complete.all():
         text = (
             f"{int((~complete).sum())} cases lack a {what} of some reader; the "
             "Obuchowski-Rockette analysis leaves them out, the U-statistics keep them."

@@ -122,6 +122,14 @@ class ObuchowskiRockette:
     covariance: str
 
 
+def _square(mean_square: float) -> float:
+    """Take a mean square of rounding errors (about 1e-33) for the 0 that it is.
+
+    Areas are multiples of 1 / (2 m n), so that real mean squares lie far above.
+    """
+    return 0.0 if mean_square < 1e-24 else mean_square  # noqa: PLR2004
+
+
 def components(values: Floats, covariance: Floats) -> Components:
     """Variance components of [1]_ from values (2, R) and their covariance (2, R, 2, R)."""
     t, r = values.shape
@@ -134,12 +142,12 @@ def components(values: Floats, covariance: Floats) -> Components:
     rest = float(covariance.sum() - within.sum() - same_reader.sum()) + t * r * var
     cov3 = rest / (t * (t - 1) * pairs) if pairs else 0.0
     mean, by_modality, by_reader = values.mean(), values.mean(axis=1), values.mean(axis=0)
-    ms_t = r * float(((by_modality - mean) ** 2).sum()) / (t - 1)
+    ms_t = _square(r * float(((by_modality - mean) ** 2).sum()) / (t - 1))
     if not pairs:
         return Components(var, cov1, cov2, cov3, None, None, ms_t, None, None)
-    ms_r = t * float(((by_reader - mean) ** 2).sum()) / (r - 1)
+    ms_r = _square(t * float(((by_reader - mean) ** 2).sum()) / (r - 1))
     rest_of_cells = values - by_modality[:, None] - by_reader[None, :] + mean
-    ms_tr = float((rest_of_cells**2).sum()) / ((t - 1) * (r - 1))
+    ms_tr = _square(float((rest_of_cells**2).sum()) / ((t - 1) * (r - 1)))
     # Hillis 2014, table 1.
     var_r = (ms_r - ms_tr) / t - cov1 + cov3
     var_tr = ms_tr - var + cov1 + max(cov2 - cov3, 0.0)
@@ -225,7 +233,9 @@ def _reader_differences(values: Floats, covariance: Floats) -> tuple[ReaderDiffe
     for j in range(values.shape[1]):
         difference = float(values[1, j] - values[0, j])
         variance = covariance[0, j, 0, j] + covariance[1, j, 1, j] - 2 * covariance[0, j, 1, j]
-        se = sqrt(max(0.0, float(variance)))
+        # Identical readings leave rounding errors of about 1e-19 here, not a variance.
+        rounding = 1e-14 * float(covariance[0, j, 0, j])
+        se = sqrt(float(variance)) if variance > rounding else 0.0
         z = difference / se if se > 0 else None
         p = two_sided_normal(z) if z is not None else None
         half = Z95 * se
@@ -242,7 +252,7 @@ def _arm(values: Floats, covariance: Floats) -> ArmMeans:
     fixed = _mean(mean, (var + (r - 1) * cov2) / r, None, THESE_READERS)
     if r == 1:
         return ArmMeans(None, fixed, None)
-    ms_r = float(values.var(ddof=1))
+    ms_r = _square(float(values.var(ddof=1)))
     total = ms_r + r * cov2
     df = total**2 / (ms_r**2 / (r - 1)) if ms_r > 0 else None
     return ArmMeans(

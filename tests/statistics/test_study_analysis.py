@@ -401,3 +401,31 @@ def test_u_statistics_of_incomplete_readings_are_those_of_the_definition(seed: i
     difference = u_statistics(truth, scores)["unbiased"].difference
     assert expected > 0
     assert difference.variance == pytest.approx(expected, abs=1e-12)
+
+
+def test_identical_arms_of_several_readers_have_no_test_and_say_why() -> None:
+    rows = [row for row in random_rows(4) if row[3] == "unaided"]
+    rows += [(*row[:3], "aided", *row[4:]) for row in rows]
+    study = analysed(rows)
+    assert study.mrmc is not None
+    assert study.mrmc.auc.obuchowski_rockette is not None
+    for analysis in study.mrmc.auc.obuchowski_rockette.values():
+        assert analysis.fixed_readers_random_cases.difference == 0
+        assert analysis.fixed_readers_random_cases.p is None
+        assert analysis.random_readers_fixed_cases is not None
+        assert analysis.random_readers_random_cases is not None
+        assert analysis.random_readers_fixed_cases.p is None
+        assert analysis.random_readers_random_cases.p is None
+    assert "no_denominator" in codes(study)
+    json.dumps(study.json(), allow_nan=False)
+
+
+def test_calls_without_scores_are_averaged_over_readers_and_areas_are_not() -> None:
+    study = paper()
+    assert study.mrmc is not None
+    assert study.mrmc.auc.obuchowski_rockette is None
+    assert study.mrmc.sensitivity.obuchowski_rockette is not None
+    assert study.mrmc.sensitivity.positives == 608
+    assert study.mrmc.specificity.negatives == 99
+    assert "no_scores" in codes(study)
+    assert "too_few_cases" not in codes(study)
