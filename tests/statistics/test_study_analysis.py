@@ -429,3 +429,17 @@ def test_calls_without_scores_are_averaged_over_readers_and_areas_are_not() -> N
     assert study.mrmc.specificity.negatives == 99
     assert "no_scores" in codes(study)
     assert "too_few_cases" not in codes(study)
+
+
+def test_a_gain_that_is_the_same_for_all_cases_has_no_p_value() -> None:
+    rows: list[Row] = []
+    for n in range(60):
+        truth, score = ("BCC", 0.1 + 0.1 * (n % 7)) if n < 30 else ("SK", 0.1 + 0.1 * (n % 5))
+        rows.append(("R", f"c{n}", truth, "unaided", None, score, None, None))
+        rows.append(("R", f"c{n}", truth, "aided", None, score + 0.1, None, None))
+    comparison = analysed(rows).readers[0].comparison
+    assert comparison is not None
+    assert comparison.idi.scores is not None
+    assert comparison.idi.scores.value == pytest.approx(0, abs=1e-12)
+    assert (comparison.idi.scores.z, comparison.idi.scores.p) == (None, None)
+    assert comparison.auc.p == 1
