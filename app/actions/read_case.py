@@ -20,6 +20,10 @@ class AlreadyLocked(Conflict):
     """The call of this phase is locked already, and is not what was sent now."""
 
 
+class FormUsed(Conflict):
+    """The submission id belongs to another call: a form is good for one."""
+
+
 @dataclass(frozen=True)
 class CaseView:
     """What a reader may see of their current case: AI output only once it was released."""
@@ -124,6 +128,8 @@ def _lock(
     earlier = readings.locked_call(connection, assignment.id, phase)
     if earlier is None and not readings.insert_reading(connection, assignment, phase, submission):
         earlier = readings.locked_call(connection, assignment.id, phase)  # another tab was faster
+        if earlier is None:
+            raise FormUsed("This form was used for another call. Choose again; nothing was locked.")
     if earlier is not None and not submission.repeats(earlier):
         raise AlreadyLocked(
             f"Your {phase} call for this case is already locked: {earlier.call}, "

@@ -4,6 +4,7 @@ assigned -> served -> locked -> revealed -> finished. The state is not stored: i
 which rows exist, and the database refuses rows out of order.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -70,6 +71,8 @@ def state_of(*, served: bool, unaided: bool, revealed: bool, aided: bool) -> Rea
     return ReadingState.SERVED if served else ReadingState.ASSIGNED
 
 
+# As the page wrote it; UUID() itself also takes digits of other scripts, braces and more.
+_SUBMISSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LONGEST_ACTIVE_MILLISECONDS = 86_400_000  # a day; more is not believed
 
 
@@ -87,11 +90,9 @@ def parse_submission(
     percent = int(confidence)
     if percent > 100:  # noqa: PLR2004 - per cent
         raise InvalidInput("Give your confidence in the call as a whole number from 0 to 100.")
-    try:
-        key = UUID(submission_id)
-    except ValueError:
-        raise InvalidInput("This form is damaged. Reload the page; nothing was locked.") from None
-    return Submission(call, percent, key, _active(active_milliseconds))
+    if not _SUBMISSION_ID.fullmatch(submission_id):
+        raise InvalidInput("This form is damaged. Reload the page; nothing was locked.")
+    return Submission(call, percent, UUID(submission_id), _active(active_milliseconds))
 
 
 def _active(text: str) -> int | None:
