@@ -74,7 +74,7 @@ def _coefficient(value: float | None, variance: float, method: str) -> Coefficie
 
 
 def cohen_kappa(first: Bools, second: Bools) -> Coefficient:
-    """Cohen's kappa [1]_ of two calls (N,), standard error by [2]_, eq. 14."""
+    """Cohen's kappa [1]_ of two calls (N,), standard error by [2]_."""
     n = first.size
     table = np.array(
         [[(~first & ~second).sum(), (~first & second).sum()],
@@ -102,14 +102,14 @@ def fleiss_kappa(calls: Bools) -> Coefficient:
     if chance == 1:
         return _coefficient(None, 0.0, "Fleiss 1971")
     kappa = (float(agreed.mean()) - chance) / (1 - chance)
-    # [4], eq. 35: each case's value, its share in the chance agreement taken along.
+    # [4]: each case's value, its share in the chance agreement taken along.
     own_chance = share * mean_share + (1 - share) * (1 - mean_share)
     own = (agreed - chance) / (1 - chance) - 2 * (1 - kappa) * (own_chance - chance) / (1 - chance)
     return _coefficient(kappa, _variance_of_mean(own, kappa), "Fleiss 1971")
 
 
 def gwet_ac1(calls: Bools) -> Coefficient:
-    """Gwet's AC1 [4]_ of calls (R, N), standard error over cases, eq. 28."""
+    """Gwet's AC1 [4]_ of calls (R, N), standard error over cases."""
     agreed, share = _per_case(calls)
     mean_share = float(share.mean())
     chance = 2 * mean_share * (1 - mean_share)

@@ -5,7 +5,7 @@ References
 .. [1] Efron B, Tibshirani RJ. An Introduction to the Bootstrap. Chapman and Hall 1993, ch. 14
    (percentile and BCa intervals).
 .. [2] Davison AC, Hinkley DV. Bootstrap Methods and their Application. Cambridge University Press
-   1997, p. 210 (acceleration with several samples).
+   1997, ch. 5 (acceleration with several samples).
 """
 
 from collections.abc import Callable
@@ -237,7 +237,7 @@ def _interval(statistic: Statistic, sample: Resamples) -> BootstrapInterval:
 
 
 def _acceleration(events: Floats, nonevents: Floats) -> float | None:
-    """Acceleration from jackknife influence values of both classes, [2]_, eq. 5.31."""
+    """Acceleration from jackknife influence values of both classes [2]_."""
     cubes = squares = 0.0
     for left_out in (events, nonevents):
         count = left_out.size

@@ -65,7 +65,7 @@ def calibration(truth: Bools, probabilities: Floats) -> Calibration | None:
         slope = fit.slope if np.ptp(odds) > 0 else None
         large = logistic_intercept(truth, odds)
     expected = float(probabilities.sum())
-    # [3], eq. 4: sum of (y - p)(1 - 2p) over its standard deviation under calibration.
+    # [3]: sum of (y - p)(1 - 2p) over its standard deviation under calibration.
     weight = 1 - 2 * probabilities
     variance = float((weight**2 * probabilities * (1 - probabilities)).sum())
     z = float(((y - probabilities) * weight).sum()) / sqrt(variance) if variance > 0 else None

@@ -2,8 +2,8 @@
 
 References
 ----------
-.. [1] McCullagh P, Nelder JA. Generalized Linear Models. 2nd ed. Chapman and Hall 1989, sec. 2.5
-   (iteratively reweighted least squares).
+.. [1] McCullagh P, Nelder JA. Generalized Linear Models. 2nd ed. Chapman and Hall 1989,
+   ch. 2 (iteratively reweighted least squares).
 .. [2] Albert A, Anderson JA. On the existence of maximum likelihood estimates in logistic
    regression models. Biometrika 1984;71:1-10.
 """

@@ -148,7 +148,7 @@ def components(values: Floats, covariance: Floats) -> Components:
     ms_r = _square(t * float(((by_reader - mean) ** 2).sum()) / (r - 1))
     rest_of_cells = values - by_modality[:, None] - by_reader[None, :] + mean
     ms_tr = _square(float((rest_of_cells**2).sum()) / ((t - 1) * (r - 1)))
-    # Hillis 2014, table 1.
+    # Moments of the marginal-mean model [3].
     var_r = (ms_r - ms_tr) / t - cov1 + cov3
     var_tr = ms_tr - var + cov1 + max(cov2 - cov3, 0.0)
     return Components(var, cov1, cov2, cov3, var_r, var_tr, ms_t, ms_r, ms_tr)
@@ -169,7 +169,7 @@ def obuchowski_rockette(values: Floats, covariance: Floats, name: str) -> Obucho
     if parts.ms_modality_reader is not None:
         ms_tr = parts.ms_modality_reader
         denominator = ms_tr + r * between
-        # Hillis 2007, eq. 15: ddf = denominator^2 / (MS(TR)^2 / ((t - 1)(r - 1))).
+        # Hillis 2007 [2]: ddf = denominator^2 / (MS(TR)^2 / ((t - 1)(r - 1))).
         df2 = denominator**2 / (ms_tr**2 / (r - 1)) if ms_tr > 0 else None
         rrrc = _f_test(parts, denominator, df2, difference, r, READERS_AND_CASES)
         rrfc = _f_test(parts, ms_tr, float(r - 1), difference, r, THESE_CASES)
@@ -244,7 +244,7 @@ def _reader_differences(values: Floats, covariance: Floats) -> tuple[ReaderDiffe
 
 
 def _arm(values: Floats, covariance: Floats) -> ArmMeans:
-    """Mean of one modality [3]_, sec. 5: values (R,), covariance (R, R)."""
+    """Mean of one modality [3]_: values (R,), covariance (R, R)."""
     r = values.size
     mean = float(values.mean())
     var = float(np.trace(covariance)) / r

@@ -80,7 +80,7 @@ def power(
     shrink = pilot.cases / cases
     between = max(pilot.cov2 - pilot.cov3, 0.0)
     interaction = max(pilot.var_modality_reader, 0.0)
-    # [1], table 2: the variance of one reader's difference, and the part readers do not share.
+    # [1]: the variance of one reader's difference, and the part readers do not share.
     of_cases = shrink * (pilot.var - pilot.cov1 + (readers - 1) * between)
     of_reader = interaction + shrink * (pilot.var - pilot.cov1 - between)
     if population == "fixed_readers_random_cases":

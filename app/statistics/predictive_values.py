@@ -56,7 +56,7 @@ def predictive_value_difference(
     p0, p1 = hits0 / n0, hits1 / n1
     difference = p1 - p0
     pooled = (hits0 + hits1) / (n0 + n1)
-    # [2], eq. 7: the covariance of the two values under the null enters through the shared calls.
+    # [2]: the covariance of the two values under the null enters through the shared calls.
     shared = (both_right * (1 - pooled) ** 2 + both_wrong * pooled**2) / (n0 + n1)
     null_variance = (pooled * (1 - pooled) - 2 * shared) * (1 / n0 + 1 / n1)
     # Linearisation [3]: variance of p1 - p0 without assuming the null.

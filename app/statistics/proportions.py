@@ -116,7 +116,7 @@ def tango_interval(gained: int, lost: int, n: int) -> tuple[float, float]:
     """Tango's 95% score interval [4]_ of the difference (gained - lost) / n over n pairs.
 
     The limits solve (gained - lost - n d)^2 = z^2 n (2 q(d) + d (1 - d)), where q(d) is the
-    restricted maximum likelihood estimate of the smaller discordant probability, eq. 8.
+    restricted maximum likelihood estimate of the smaller discordant probability.
     """
     estimate = (gained - lost) / n
 

@@ -103,7 +103,7 @@ def _undefined(m: int, n: int, least: int, source: str, method: str) -> Improvem
 
 
 def _net(up: int, down: int, n: int) -> tuple[float, float]:
-    """Net proportion moving up, and its variance as in [2]_, sec. 2 (multinomial)."""
+    """Net proportion moving up, and its variance as in [2]_ (multinomial)."""
     return (up - down) / n, (up + down) / n**2 - (up - down) ** 2 / n**3
 
 

@@ -96,7 +96,7 @@ class AucDifference:
 def _below(reference: Floats, values: Floats) -> Floats:
     """Count, for each value, the reference values below it, ties as one half.
 
-    This is T_Z(X) - T_X(X) of [2]_, eq. 7, by binary search in the sorted reference.
+    This is T_Z(X) - T_X(X) of [2]_, by binary search in the sorted reference.
     """
     ordered = np.sort(reference)
     left = ordered.searchsorted(values, "left")
@@ -114,7 +114,7 @@ def placements(truth: Bools, scores: Floats) -> Placements:
 
 
 def _variance(of_positives: Floats, of_negatives: Floats) -> float:
-    """S10/m + S01/n of [1]_, eq. 6, of placements or of their differences, given as counts."""
+    """S10/m + S01/n of [1]_, of placements or of their differences, given as counts."""
     m, n = of_positives.size, of_negatives.size
     # Equal counts are exactly equal: a variance of rounding errors must not become a z value.
     s10 = 0.0 if np.ptp(of_positives) == 0 else float(of_positives.var(ddof=1)) / n**2

@@ -128,7 +128,7 @@ class _Moments:
 
     @property
     def covariance(self) -> float:
-        """Sum of share times moment, minus the moment of pairs that share nothing [1]_, eq. 5."""
+        """Sum of share times moment, minus the moment of pairs that share nothing [1]_."""
         return float((self.shares * self.moments).sum() - self.moments[0, 0, 0])
 
     @property
