@@ -250,7 +250,7 @@ def _acceleration(events: Floats, nonevents: Floats) -> float | None:
 def _bca(
     drawn: Floats, below: float, acceleration: float | None
 ) -> tuple[float | None, float | None]:
-    """BCa limits, [1]_, eq. 14.10; None where bias or acceleration leave no finite level."""
+    """BCa limits [1]_; None where bias or acceleration leave no finite level."""
     if acceleration is None or not 0 < below < 1:
         return None, None
     z0 = normal_quantile(below)
