@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from app import __version__
 from app.domain.errors import Refusal
 from app.settings import BadSettingError, Settings
@@ -50,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(chosen, Settings.from_environment(os.environ))
     except (Refusal, BadSettingError) as refusal:
         print(f"reread: {refusal}", file=sys.stderr)
+        return 1
+    except psycopg.OperationalError as error:
+        print(f"reread: the database cannot be reached: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

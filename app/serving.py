@@ -35,7 +35,9 @@ def serve(on: Running, *, host: str, port: int, ready: Callable[[], None]) -> No
         log_level="warning",
         access_log=False,  # addresses carry invitation tokens
         server_header=False,
-        proxy_headers=False,  # believed from nobody
+        # Forwarded headers are believed from the named proxy, or from nobody.
+        proxy_headers=on.settings.proxy is not None,
+        forwarded_allow_ips=on.settings.proxy or "",
         timeout_graceful_shutdown=10,
     )
     server = uvicorn.Server(config)

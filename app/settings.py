@@ -17,6 +17,7 @@ KNOWN = {
     "REREAD_DATA": "the folder for the embedded database and the files (default .reread)",
     "REREAD_STORAGE": "where images and overlays lie (default REREAD_DATA/files); or s3://...",
     "REREAD_PUBLIC_URL": "the address people type, e.g. https://reread.example.org",
+    "REREAD_PROXY": "address of the one reverse proxy whose forwarded headers are believed",
     "REREAD_MODEL": "the folder of the model the worker loads (default: the demonstration model)",
     "REREAD_TEST_IMAGES": "tests only: a folder of real photographs with its cases.csv",
 }
@@ -33,6 +34,7 @@ class Settings:
     storage_url: str
     public_url: str | None
     model_folder: Path | None
+    proxy: str | None
 
     @property
     def secure_cookies(self) -> bool:
@@ -69,6 +71,7 @@ class Settings:
             storage_url=environment.get("REREAD_STORAGE") or str(data / "files"),
             public_url=_public_url(environment.get("REREAD_PUBLIC_URL")),
             model_folder=Path(model) if model else None,
+            proxy=environment.get("REREAD_PROXY") or None,
         )
 
 

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,7 +57,7 @@ COLUMNS = (
     Column("call", "The reader's locked call", "BCC or SK", lambda r: r.call),
     Column(
         "score",
-        "Malignancy score: 0.5 + confidence/200 for BCC, 0.5 - confidence/200 for SK",
+        "Malignancy score: (100 + confidence)/200 for BCC, (100 - confidence)/200 for SK",
         "0 to 1, higher means BCC",
         lambda r: malignancy_score(r.call, r.confidence),
     ),
@@ -116,8 +117,20 @@ COLUMNS = (
 
 
 def readings_csv(connection: Connection, *, study: Study) -> bytes:
-    """Return readings.csv of an unblinded study; raises Conflict before unblinding."""
-    _need_unblinded(study)
+    """Return readings.csv of an unblinded study.
+
+    Raises Conflict before unblinding, and when the readings are no longer those frozen then.
+    """
+    if study.state != "unblinded":
+        raise Conflict(
+            f'The study "{study.code}" is {study.state}. Readings with truth leave the system '
+            "only after unblinding."
+        )
+    if results.current_data_sha256(connection, study.id) != study.data_sha256:
+        raise Conflict(
+            "The readings are no longer those that were frozen at unblinding. They are withheld; "
+            "run `reread verify` and keep this database as it is."
+        )
     rows = results.exported_readings(connection, study.id)
     return _csv(
         [column.name for column in COLUMNS],
@@ -130,21 +143,18 @@ def codebook_csv() -> bytes:
     return _csv(["column", "meaning", "values"], [[c.name, c.meaning, c.values] for c in COLUMNS])
 
 
-def audit_jsonl(connection: Connection, *, study: Study) -> bytes:
-    """Return the study's chain of events, one JSON object a line."""
-    _need_unblinded(study)
-    lines = [event_to_json(event) for event in results.chain_of(connection, study.id)]
-    return "".join(f"{line}\n" for line in lines).encode()
+def export_files(connection: Connection, *, study: Study, by: Account) -> dict[str, bytes]:
+    """Return the whole export by file name, and write down that it left the system.
 
-
-def export_study(connection: Connection, *, study: Study, folder: Path, by: Account) -> list[Path]:
-    """Write readings.csv, codebook.csv, audit.jsonl and manifest.json into a folder."""
+    The log in it ends with that very event; manifest.json carries the SHA-256 of each file.
+    """
     readings = readings_csv(connection, study=study)
-    record_export(connection, study=study, what="readings.csv", content=readings, by=by)
+    record_export(connection, study=study, what="the whole export", content=readings, by=by)
+    events = [event_to_json(event) for event in results.chain_of(connection, study.id)]
     files = {
         "readings.csv": readings,
         "codebook.csv": codebook_csv(),
-        "audit.jsonl": audit_jsonl(connection, study=study),
+        "audit.jsonl": "".join(f"{event}\n" for event in events).encode(),
     }
     manifest = {
         "study": study.code,
@@ -154,6 +164,21 @@ def export_study(connection: Connection, *, study: Study, folder: Path, by: Acco
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
     files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
+    return files
+
+
+def export_zip(connection: Connection, *, study: Study, by: Account) -> bytes:
+    """Return the whole export as a ZIP file, which unpacks into a folder of the study's name."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in export_files(connection, study=study, by=by).items():
+            archive.writestr(f"{study.code}/{name}", data)
+    return out.getvalue()
+
+
+def export_study(connection: Connection, *, study: Study, folder: Path, by: Account) -> list[Path]:
+    """Write the whole export into a folder."""
+    files = export_files(connection, study=study, by=by)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -171,14 +196,6 @@ def record_export(
         action="export.made",
         details={"file": what, "sha256": digest, "by": str(by.id)},
     )
-
-
-def _need_unblinded(study: Study) -> None:
-    if study.state != "unblinded":
-        raise Conflict(
-            f'The study "{study.code}" is {study.state}. Readings with truth leave the system '
-            "only after unblinding."
-        )
 
 
 def _csv(header: list[str], rows: list[list[object]]) -> bytes:

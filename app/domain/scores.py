@@ -14,5 +14,5 @@ def malignancy_score(call: Diagnosis, confidence: int) -> float:
     `confidence` is 0 to 100 per cent in the call itself; 0 puts both calls at one half, 100 at
     the ends. The call is kept beside the score, so a half never has to be read as a call.
     """
-    half = confidence / 200
-    return 0.5 + half if call == "BCC" else 0.5 - half
+    # One division, so that 0.02 is written as 0.02.
+    return (100 + confidence if call == "BCC" else 100 - confidence) / 200

@@ -7,15 +7,14 @@ from starlette.responses import Response
 
 from app import __version__
 from app.actions import export_study
-from app.actions.analyse_file import AnalysisOptions, as_text, read_file, table_of
-from app.actions.analyse_study import analyse_study
+from app.actions.analyse_file import as_text
+from app.actions.analyse_study import analyse_study, draw_roc
 from app.actions.design_study import find_study
 from app.db import results, studies
 from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, NotFound
-from app.statistics.figures import roc_figure
 from app.web.access import AnalystConnection, CoordinatorOnly
 from app.web.pages import ResultsPage
 from app.web.rendering import render
@@ -73,12 +72,7 @@ def show_roc(
 ) -> Response:
     """Draw a reader's ROC figure."""
     study = unblinded_study(services_of(request), connection, viewer, code)
-    content = export_study.readings_csv(connection, study=study)
-    options = AnalysisOptions(positive=study.positive_class)
-    table = table_of(read_file(content, "readings.csv", options), options)
-    if reader not in table.readers:
-        raise NotFound("There is no such reader in this study.")
-    figure = roc_figure(table, reader, positive=study.positive_class, form=form)
+    figure = draw_roc(connection, study=study, reader=reader, form=form, by=viewer)
     return Response(figure, media_type=FIGURES[form])
 
 
@@ -88,19 +82,19 @@ def download_export(
     viewer: CoordinatorOnly,
     connection: AnalystConnection,
     code: str,
-    name: Literal["readings.csv", "codebook.csv", "audit.jsonl"],
+    name: Literal["readings.csv", "codebook.csv", "export.zip"],
 ) -> Response:
-    """Give one file of the export."""
+    """Give the readings, the codebook, or the whole export that `reread verify` can prove."""
     study = unblinded_study(services_of(request), connection, viewer, code)
+    if name == "export.zip":
+        content = export_study.export_zip(connection, study=study, by=viewer)
+        return _download(content, f"{code}.zip", "application/zip")
     if name == "codebook.csv":
         content = export_study.codebook_csv()
-    elif name == "audit.jsonl":
-        content = export_study.audit_jsonl(connection, study=study)
     else:
         content = export_study.readings_csv(connection, study=study)
-    export_study.record_export(connection, study=study, what=name, content=content, by=viewer)
-    kind = "text/csv; charset=utf-8" if name.endswith(".csv") else "application/jsonl"
-    return _download(content, f"{code}-{name}", kind)
+        export_study.record_export(connection, study=study, what=name, content=content, by=viewer)
+    return _download(content, f"{code}-{name}", "text/csv; charset=utf-8")
 
 
 def unblinded_study(
