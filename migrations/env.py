@@ -18,7 +18,6 @@ def _prepare(connection: Connection) -> None:
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS reread AUTHORIZATION reread_owner"))
 
 
-
 connection: Connection = context.config.attributes["connection"]
 _prepare(connection)
 connection.commit()
