@@ -270,6 +270,14 @@ def open_copy(postgres: str, open_template: Cast) -> Iterator[Cast]:
         database.close()
 
 
+@pytest.fixture
+def site(cast: Cast):
+    """The web application over the open study, its clock standing still."""
+    from tests.web.site import Site
+
+    return Site(cast)
+
+
 @pytest.fixture(scope="session")
 def photographs() -> Path:
     """The folder of real photographs, where one is given."""

@@ -42,9 +42,7 @@ def create_study(
         )
     if not 1 <= len(title) <= 200 or "\x00" in title + instructions:  # noqa: PLR2004
         raise InvalidInput("Give the study a title of 1 to 200 characters.")
-    if studies.study_by_code(connection, code):
-        raise Conflict(f'There is already a study named "{code}".')
-    return studies.insert_study(
+    study = studies.insert_study(
         connection,
         code=code,
         title=title,
@@ -54,6 +52,9 @@ def create_study(
         demonstration=demonstration,
         created_by=by.id,
     )
+    if study is None:  # perhaps another coordinator's, which this one cannot see
+        raise Conflict(f'There is already a study named "{code}".')
+    return study
 
 
 def find_study(connection: Connection, *, code: str) -> studies.Study:
@@ -83,6 +84,17 @@ def close_study(connection: Connection, *, study: studies.Study, by: Account) ->
     studies.set_closed(connection, study.id, by=by.id)
 
 
+def refuse_unless_closed(study: studies.Study) -> None:
+    """Raise Conflict, saying what comes first, where a study cannot be unblinded now."""
+    if study.state == "unblinded":
+        raise Conflict(f'The study "{study.code}" is unblinded already; its results are open.')
+    if study.state != "closed":
+        raise Conflict(
+            f'The study "{study.code}" is {study.state}. Unblinding follows closing, so that no '
+            "reading can be made by somebody who knows the results."
+        )
+
+
 def unblind_study(
     connection: Connection, *, study: studies.Study, reason: str, by: Account
 ) -> None:
@@ -90,6 +102,7 @@ def unblind_study(
 
     The database freezes and hashes the readings; from here on results exist.
     """
+    refuse_unless_closed(study)
     reason = reason.strip()
     if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
         raise InvalidInput("Give the reason for unblinding, in 1 to 2,000 characters.")

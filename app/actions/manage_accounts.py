@@ -167,12 +167,22 @@ def open_invitation(
 
 
 def accept_invitation(
-    connection: Connection, *, token: str, name: str, password: str, now: datetime
+    connection: Connection, *, token: str, name: str, password: str, address: str, now: datetime
 ) -> Account:
-    """Make the reader's account (or check the password of the one there is) and enrol them."""
+    """Make the reader's account (or check the password of the one there is) and enrol them.
+
+    A wrong password counts as a failed sign-in: whoever holds the link must not guess freely. The
+    caller commits even though InvalidInput is raised.
+    """
     found, known = open_invitation(connection, token=token, now=now)
     if known:
-        reader = _existing_reader(connection, found.email, password)
+        digest = _digest(found.email)
+        _refuse_guessing(connection, digest, address=address, now=now)
+        try:
+            reader = _existing_reader(connection, found.email, password)
+        except InvalidInput:
+            _count_failure(connection, digest, address=address, now=now)
+            raise
     else:
         reader = add_account(
             connection, email=found.email, name=name, role=AccountRole.READER, password=password
@@ -185,7 +195,8 @@ def accept_invitation(
 
 def _existing_reader(connection: Connection, email: str, password: str) -> Account:
     found = accounts.credentials_of(connection, email)
-    if found is None or found.password_hash is None or not _fits(found.password_hash, password):
+    stored = found.password_hash if found and not found.disabled else None
+    if found is None or stored is None or not _fits(stored, password):
         raise InvalidInput("This is not the password of your account.")
     if found.account.role is not AccountRole.READER:
         raise NotAllowed("This is a coordinator's account; a reader needs an account of their own.")

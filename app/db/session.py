@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, class_row, scalar_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from app.domain.errors import Conflict, NotAllowed, NotFound, Refusal, Unavailable
+from app.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refusal, Unavailable
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -107,6 +107,8 @@ class Database:
 
 def _refusal(error: psycopg.Error) -> Exception:
     """Turn a refusal of the database's guards into ours; anything else is a bug and stays one."""
+    if isinstance(error, psycopg.DataError) and "NUL" in str(error):
+        return InvalidInput("Text cannot hold the character NUL. Nothing was saved.")
     kind = _REFUSALS.get(error.sqlstate or "")
     return kind(f"{error.diag.message_primary}.") if kind else error
 

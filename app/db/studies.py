@@ -115,16 +115,17 @@ def insert_study(
     algorithm: str,
     demonstration: bool,
     created_by: UUID,
-) -> UUID:
-    """Store a draft and make its creator the first coordinator; returns the study's id."""
-    study: UUID = fetch_value(
+) -> UUID | None:
+    """Store a draft and make its creator the first coordinator; None when the code is taken."""
+    study: UUID | None = fetch_value(
         connection,
         """INSERT INTO study (code, title, instructions, seed, allocation_algorithm,
                demonstration, created_by)
-           VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id""",
+           VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (code) DO NOTHING RETURNING id""",
         [code, title, instructions, seed, algorithm, demonstration, created_by],
     )
-    connection.execute("INSERT INTO coordinator VALUES (%s, %s)", [study, created_by])
+    if study is not None:
+        connection.execute("INSERT INTO coordinator VALUES (%s, %s)", [study, created_by])
     return study
 
 

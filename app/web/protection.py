@@ -1,5 +1,6 @@
 """What surrounds every request: response headers, same-origin check, known hosts."""
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,6 +20,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+# A name or an address, perhaps a port; urlsplit() would raise on some of what a header can hold.
+_HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 YEAR = 31_536_000
 
@@ -44,7 +47,7 @@ class Protection:
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add_headers(scope, MutableHeaders(scope=message))
+                self._add_headers(scope, message["status"], MutableHeaders(scope=message))
             await send(message)
 
         refusal = self._refusal(scope)
@@ -53,7 +56,8 @@ class Protection:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if urlsplit(f"//{host}").hostname not in self._hosts:
+        name = _HOST.fullmatch(host.lower())
+        if name is None or name[1].strip("[]") not in self._hosts:
             return PlainTextResponse(
                 "This host name is not served here; REREAD_PUBLIC_URL names the one that is.",
                 status_code=400,
@@ -68,15 +72,14 @@ class Protection:
         site = headers.get("sec-fetch-site")
         if site is not None:
             return site == "same-origin"
-        origin = urlsplit(headers.get("origin", ""))
-        return origin.scheme in {"http", "https"} and origin.netloc == host
+        return headers.get("origin") in {f"http://{host}", f"https://{host}"}
 
-    def _add_headers(self, scope: Scope, headers: MutableHeaders) -> None:
+    def _add_headers(self, scope: Scope, status: int, headers: MutableHeaders) -> None:
         for name, value in HEADERS.items():
             headers[name] = value
         if self._secure:
             headers["Strict-Transport-Security"] = f"max-age={YEAR}"
-        if scope["path"].startswith("/static/"):
+        if scope["path"].startswith("/static/") and status < 400:  # noqa: PLR2004 - no refusals
             headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
         else:
             headers["Cache-Control"] = "no-store"

@@ -4,6 +4,7 @@ import logging
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -24,6 +25,7 @@ def add_refusals(app: FastAPI) -> None:
     """Teach the application to answer every refusal with a page that helps."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _unusable)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -40,6 +42,16 @@ def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = "5"
     return response
+
+
+def _unusable(_request: Request, error: Exception) -> Response:
+    """Answer 404 to an address that can be nobody's; say what a form lacks."""
+    places = [e["loc"] for e in error.errors()] if isinstance(error, RequestValidationError) else []
+    if any(place[0] == "path" for place in places):
+        return render(RefusalPage(status=404, sentence=_SENTENCES[404]), status=404)
+    named = ", ".join(sorted({str(place[-1]) for place in places}))
+    sentence = f"The form is incomplete; look at: {named}. Nothing was saved."
+    return render(RefusalPage(status=422, sentence=sentence), status=422)
 
 
 def _http(_request: Request, error: Exception) -> Response:

@@ -63,7 +63,12 @@ def sign_out(request: Request, viewer: SignedIn, connection: AccountConnection) 
     """End the session; the browser drops what it kept."""
     manage_accounts.sign_out(connection, token=session_token(request), by=viewer)
     response = RedirectResponse("/sign-in", status_code=303)
-    response.delete_cookie(cookie_name(request), httponly=True, samesite="lax")
+    response.delete_cookie(
+        cookie_name(request),
+        secure=services_of(request).settings.secure_cookies,
+        httponly=True,
+        samesite="lax",
+    )
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -95,7 +100,12 @@ def accept_invitation(
     found, known = manage_accounts.open_invitation(connection, token=token, now=now)
     try:
         manage_accounts.accept_invitation(
-            connection, token=token, name=name, password=password, now=now
+            connection,
+            token=token,
+            name=name,
+            password=password,
+            address=client_address(request),
+            now=now,
         )
     except InvalidInput as refusal:
         page = InvitationPage(

@@ -1,0 +1,74 @@
+"""The site as people meet it: the application in its protection, a clock of our own, browsers."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from app.actions.manage_accounts import ABSOLUTE
+from app.db import accounts
+from app.db.session import Role
+from app.domain.access import Account
+from app.main import build_app
+from app.settings import Settings
+from app.web.protection import Protection
+from tests.conftest import Cast
+
+ADDRESS = "http://127.0.0.1:8000"
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    now: datetime = field(default_factory=lambda: datetime(2026, 11, 20, 9, 0, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **amount: float) -> None:
+        self.now += timedelta(**amount)
+
+
+class Site:
+    """The whole application over one test's database."""
+
+    def __init__(self, cast: Cast, *, public_url: str | None = None) -> None:
+        self.cast = cast
+        self.clock = Clock()
+        environment = {"REREAD_STORAGE": cast.storage._root, "REREAD_PUBLIC_URL": public_url or ""}
+        settings = Settings.from_environment(environment)
+        self.app: FastAPI = build_app(settings, cast.database, clock=self.clock)
+        self.address = public_url or ADDRESS
+        self.protected = Protection(self.app, public_url=public_url)
+
+    def browser(self, account: Account | None = None, **headers: str) -> TestClient:
+        """A browser, signed in where an account is given; it follows no redirect by itself."""
+        browser = TestClient(
+            self.protected,
+            base_url=self.address,
+            headers={**SAME_ORIGIN, **headers},
+            follow_redirects=False,
+            raise_server_exceptions=False,
+        )
+        if account is not None:
+            browser.cookies.set("reread", self.session(account))
+        return browser
+
+    def session(self, account: Account) -> str:
+        """Open a session without the cost of a password's hash; returns its token."""
+        token = secrets.token_urlsafe(32)
+        now = self.clock()
+        with self.cast.begin(Role.ACCOUNT, None) as connection:
+            accounts.insert_session(
+                connection,
+                token_sha256=sha256(token.encode()).digest(),
+                account=account.id,
+                now=now,
+                expires=now + ABSOLUTE,
+            )
+        return token
