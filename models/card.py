@@ -3,6 +3,7 @@
 Headings after Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,12 @@ Trying the software and its tests without other weights. Not for diagnosis, not 
 on readers, not as a measure of what CLIP can do.
 
 ## Training data
-Generated pictures only: {pretraining_images} pairs of picture and caption for the backbone,
-{train_images} further pictures for the prompt. The signs, their frequencies and the overlap
-of the two diagnoses are settings of the generator, not measurements on patients.
+Generated pictures only: {pretraining_images} pairs of picture and caption for the backbone
+(generator version {pretraining_generator}), {train_images} further pictures for the prompt
+(version {generator}). The signs, their frequencies and the overlap
+of the two diagnoses are settings of the generator, not measurements on patients. Its author
+looked at 32 clinical photographs (16 of each diagnosis) to draw plausibly; the model was given
+none.
 
 ## Training
 Backbone: {epochs} epochs of contrastive learning, {pretraining_minutes:.0f} minutes on two CPU
@@ -59,28 +63,38 @@ not where the lesion is.
 _NAMES = {"zero_shot": "zero-shot", "coop": "CoOp (this model)", "linear_probe": "linear probe"}
 
 
+def _paragraph(text: str) -> str:
+    """One paragraph, wrapped, with an empty line before it."""
+    return "\n" + textwrap.fill(" ".join(text.split()), 96) + "\n"
+
+
 def _faithfulness(measured: dict[str, Any] | None) -> str:
     if measured is None:
         return ""
-    return f"""
-Heat-maps on {measured["n"]} of these pictures: the strongest field lies on the lesion in
-{measured["pointing"]:.0%} (the picture's centre does in {measured["pointing_centre"]:.0%});
-{measured["energy_outside"]:.0%} of the map's strength lies outside the lesion, which covers
-{measured["lesion_share"]:.0%} of the picture. Blanking fields from the strongest on lowers the
-model's own answer to a mean of {measured["deletion"]:.2f} (random order:
-{measured["deletion_random"]:.2f}); restoring them in that order gives
-{measured["insertion"]:.2f} (random: {measured["insertion_random"]:.2f}).
-"""
+    return _paragraph(
+        f"""Heat-maps on {measured["n"]} of these pictures: the strongest field lies on the lesion
+        in {measured["pointing"]:.0%} (the picture's centre does in
+        {measured["pointing_centre"]:.0%}); {measured["energy_outside"]:.0%} of the map's strength
+        lies outside the lesion, where an even map would have
+        {1 - measured["lesion_share"]:.0%}: do not read it as an outline of the lesion. Blanking
+        fields from the strongest on lowers the model's own answer to a mean of
+        {measured["deletion"]:.2f} (random order: {measured["deletion_random"]:.2f}); restoring
+        them in that order gives {measured["insertion"]:.2f} (random:
+        {measured["insertion_random"]:.2f})."""
+    )
 
 
 def _photographs(measured: dict[str, Any] | None) -> str:
     if measured is None:
         return ""
-    return f"""
-On {measured["n"]} real smartphone photographs ({measured["source"]}) its AUC is
-{measured["estimate"]:.2f} ({measured["low"]:.2f}-{measured["high"]:.2f}, images taken as
-independent): not usable on patients, as said above.
-"""
+    return _paragraph(
+        f"""On {measured["n"]} real smartphone photographs ({measured["source"]}) its AUC is
+        {measured["estimate"]:.2f} ({measured["low"]:.2f}-{measured["high"]:.2f}, images taken as
+        independent). **That does not make it usable:** at its threshold it has a sensitivity of
+        {measured["sensitivity"]:.2f} and a specificity of {measured["specificity"]:.2f}, and a
+        single colour, how much redder the middle is than the whole picture, reaches
+        {measured["redness_area"]:.2f} without any model. {measured["note"]}"""
+    )
 
 
 def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) -> None:
@@ -103,6 +117,8 @@ def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) ->
         rows=rows,
         columns=columns,
         pretraining_images=f"{backbone['pretraining']['images']:,}",
+        pretraining_generator=backbone["pretraining"]["generator"],
+        generator=model["training"]["generator"],
         train_images=f"{model['training']['train_images']:,}",
         validation_images=model["training"]["validation_images"],
         epochs=backbone["pretraining"]["epochs"],

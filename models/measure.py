@@ -16,16 +16,17 @@ from torch import Tensor
 from models.backbone import Backbone, image_features
 from models.faithfulness import Faithfulness, measure_faithfulness
 from models.gradcam import map_grid, margin_maps
-from models.probe import area_with_interval
+from models.probe import area_under_curve, area_with_interval
 from models.synthetic import generate
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Real photographs: a folder of cases.csv and images/, and the name of the collection."""
+    """Real photographs: a folder of cases.csv and images/, the name of the collection, and its bias."""
 
     folder: Path
     source: str
+    note: str
 
 
 def measured_map_scale(
@@ -47,19 +48,39 @@ def heat_map_check(backbone: Backbone, direction: Tensor, *, seed: int, count: i
     return measure_faithfulness(backbone.model, inputs, masks, direction, seed=seed)
 
 
+def central_redness(image: Image.Image) -> float:
+    """How much redder (red over green) the middle of a picture is than the whole of it."""
+    pixels = np.asarray(image.convert("RGB").resize((64, 64)), dtype=np.float64)
+    middle = pixels[20:44, 20:44].mean(axis=(0, 1))
+    whole = pixels.mean(axis=(0, 1))
+    return float(middle[0] / middle[1] - whole[0] / whole[1])
+
+
 def photograph_check(
-    backbone: Backbone, direction: npt.NDArray[np.float32], photographs: Photographs
+    backbone: Backbone, direction: Tensor, threshold: float, photographs: Photographs
 ) -> dict[str, Any]:
-    """Area under the curve on real photographs named by `cases.csv`, all of them."""
+    """Area under the curve on all real photographs named by `cases.csv`, beside one colour.
+
+    direction (D,) includes the calibrated scale, so that the threshold means what it says.
+    """
     folder = photographs.folder
     with (folder / "cases.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    scores: list[npt.NDArray[np.float32]] = []
+    margins: list[npt.NDArray[np.float32]] = []
+    redness: list[float] = []
     for first in range(0, len(rows), 50):
         some = [Image.open(folder / "images" / row["image"]) for row in rows[first : first + 50]]
-        inputs = torch.from_numpy(backbone.preprocessing(some))
-        scores.append(image_features(backbone, inputs).numpy() @ direction)
+        inputs = torch.from_numpy(backbone.preprocessing(some))  # (B, 3, S, S)
+        margins.append((image_features(backbone, inputs) @ direction).numpy())
+        redness.extend(central_redness(image) for image in some)
+    scores = np.concatenate(margins)
     truth = np.array([row["diagnosis"] == "BCC" for row in rows], dtype=np.int64)
-    return {"source": photographs.source} | asdict(
-        area_with_interval(np.concatenate(scores), truth)
-    )
+    called = 1 / (1 + np.exp(-scores)) >= threshold
+    return {
+        "source": photographs.source,
+        "note": photographs.note,
+        **asdict(area_with_interval(scores, truth)),
+        "sensitivity": float(called[truth == 1].mean()),
+        "specificity": float(1 - called[truth == 0].mean()),
+        "redness_area": area_under_curve(np.array(redness), truth),
+    }

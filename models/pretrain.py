@@ -32,6 +32,7 @@ from models.preprocess import Preprocessing
 from models.pretraining_data import augmented, batches, captions, labels
 from models.probe import area_under_curve
 from models.record import sha256_of, write_record
+from models.synthetic import GENERATOR_VERSION
 from models.synthetic.captions import caption_words
 from models.synthetic.series import Pixels, painted
 from models.tensor_files import write_tensors
@@ -201,6 +202,7 @@ def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
         "tokenizer": {"words": list(parts.tokenizer.words)},
         "pretraining": {
             **asdict(config),
+            "generator": GENERATOR_VERSION,
             "painting_seconds": round(painting_seconds),
             "training_seconds": round(time.monotonic() - training_started),
             "resumed_after_epochs": finished,

@@ -30,12 +30,14 @@ from models.measure import Photographs, heat_map_check, measured_map_scale, phot
 from models.probe import area_with_interval, calibrated_scale, linear_probe
 from models.prompt import Prompt, name_features
 from models.record import read_record, sha256_of, write_record
+from models.synthetic import GENERATOR_VERSION
 from models.synthetic.series import painted
 from models.tensor_files import write_tensors
 
 TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 9101, 9102, 9103
 CLASS_NAMES = {"BCC": "basal cell carcinoma", "SK": "seborrheic keratosis"}
 THREADS = 2
+THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,9 @@ def train(
     prepared = record.preprocessing.normalise(plain_views(pixels, size))
     map_scale, grid = measured_map_scale(backbone, direction, torch.from_numpy(prepared))
     maps = heat_map_check(backbone, direction, seed=TEST_SEED, count=config.faithfulness_images)
-    on_photographs = photographs and photograph_check(backbone, learned, photographs)
+    on_photographs = photographs and photograph_check(backbone, direction, THRESHOLD, photographs)
     probabilities = 1 / (1 + np.exp(-scale * scores["coop"]))
-    called = probabilities >= 0.5  # noqa: PLR2004 the decision threshold
+    called = probabilities >= THRESHOLD
     return (
         prompt,
         scale,
@@ -107,13 +109,14 @@ def train(
             "name": "small-clip-coop",
             "class_names": CLASS_NAMES,
             "positive_class": "BCC",
-            "threshold": 0.5,
+            "threshold": THRESHOLD,
             "map_scale": float(f"{map_scale:.3g}"),
             "map_grid": list(grid),
             "demonstration": True,
             "card": "CARD.md",
             "training": {
                 **asdict(config),
+                "generator": GENERATOR_VERSION,
                 "seeds": {"train": TRAIN_SEED, "validation": VALIDATION_SEED, "test": TEST_SEED},
                 "painting_and_encoding_seconds": round(cached_after - started),
                 "prompt_seconds": round(prompt_seconds),
@@ -155,8 +158,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished model")
     parser.add_argument("--photographs", type=Path, help="folder of cases.csv and images/")
     parser.add_argument("--photographs-source", default="unnamed", help="named in the card")
+    parser.add_argument("--photographs-note", default="", help="their bias, for the card")
     chosen = parser.parse_args()
-    photographs = chosen.photographs and Photographs(chosen.photographs, chosen.photographs_source)
+    photographs = chosen.photographs and Photographs(
+        chosen.photographs, chosen.photographs_source, chosen.photographs_note
+    )
     prompt, scale, record = train(chosen.backbone, chosen.work, TrainConfig(), photographs)
     save_model(prompt, scale, record, chosen.backbone, chosen.out)
     for name, area in record["test"]["areas"].items():

@@ -64,7 +64,7 @@ def test_training_learns_the_context_only_and_repeats_exactly(tiny: Backbone) ->
     views = functional.normalize(names[labels] + 0.3 * noise / names.shape[1] ** 0.5, dim=-1)
     before = {name: value.clone() for name, value in tiny.model.state_dict().items()}
     epochs: list[Epoch] = []
-    config = CoopConfig(epochs=20, learning_rate=0.2)
+    config = CoopConfig(epochs=8, learning_rate=0.2)
     first = train_prompt(tiny, NAMES, views, labels, config, report=epochs.append)
     second = train_prompt(tiny, NAMES, views, labels, config)
     assert epochs[-1].loss < epochs[0].loss
