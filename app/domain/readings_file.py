@@ -69,12 +69,17 @@ def parse_readings(
     checker.check(rows)
     if problems.found:
         return _refused(form, problems)
-    named = {classes.positive.casefold(), classes.negative.casefold()}
+    # As the file spells it: "bcc" is the same class, and its scores are not to be turned.
+    malignant = [
+        name
+        for name in (classes.positive, classes.negative)
+        if name.casefold() == MALIGNANT.casefold()
+    ]
     return ReadingsFile(
         form=form,
         readings=tuple(checker.readings),
         positive=classes.positive,
-        score_class=MALIGNANT if MALIGNANT.casefold() in named else None,
+        score_class=malignant[0] if malignant else None,
         simulated=frozenset(checker.simulated),
         subgroups=checker.subgroups,
         problems=(),

@@ -50,9 +50,9 @@ def prepare(
     chosen = [table.modalities.index(name) for name in modalities]
     scores, advice = table.scores[chosen], table.advice
     within = _within_unit(scores)
-    if table.score_class is not None and table.score_class != positive:
+    if speaks_for_other(table, positive, negative):
         # A probability of the other class, turned: 1 - p.
-        scores, advice = (1 - scores if within else -scores), 1 - advice
+        scores, advice = turned(scores), 1 - advice
         text = f"Scores speak for {table.score_class}; they were turned to speak for {positive}."
         warnings.append(Warning("scores_turned", "scores", text))
     used, called = _called(table, chosen, scores, positive, threshold, within, warnings)
@@ -76,6 +76,23 @@ def prepare(
         threshold=used,
         warnings=tuple(warnings),
     )
+
+
+def speaks_for_other(table: ReadingTable, positive: str, negative: str) -> bool:
+    """Whether a high score of the table speaks for `negative`; PrepareError for neither class."""
+    if table.score_class is None or table.score_class.casefold() == positive.casefold():
+        return False
+    if table.score_class.casefold() == negative.casefold():
+        return True
+    raise PrepareError(
+        f"A high score is to speak for {table.score_class}, but the readings are about {positive} "
+        f"and {negative}. Name one of these as the class of the scores."
+    )
+
+
+def turned(scores: Floats) -> Floats:
+    """Return scores of the other class: 1 - p where all lie between 0 and 1, else -score."""
+    return 1 - scores if _within_unit(scores) else -scores
 
 
 def _within_unit(scores: Floats) -> bool:

@@ -6,7 +6,13 @@ import pytest
 from reference_data import FOLDER
 from study_cast import random_rows
 
-from app.actions.analyse_file import AnalysisOptions, analyse_file, as_text, write_analysis
+from app.actions.analyse_file import (
+    AnalysisOptions,
+    analyse_content,
+    analyse_file,
+    as_text,
+    write_analysis,
+)
 from app.domain.errors import InvalidInput
 from app.domain.readings_file import parse_readings
 from app.domain.readings_imrmc import write_imrmc
@@ -241,3 +247,18 @@ def test_subgroups_that_cannot_be_are_refused(tmp_path: Path) -> None:
     source.write_text(with_sex(random_rows(1)) + "R0,c0,BCC,later,BCC,0.5,m\n")
     with pytest.raises(InvalidInput, match="Case c0 has m here and f further up"):
         analyse_file(source, AnalysisOptions(bootstrap=0, subgroup="sex"))
+
+
+def test_the_spelling_of_a_class_turns_no_score() -> None:
+    lower = GOOD.replace("BCC", "bcc").encode()
+    file = parse_readings(lower, file="r.csv")
+    assert (file.positive, file.score_class) == ("bcc", "bcc")
+    one = analyse_content(GOOD.encode(), name="r", options=AnalysisOptions(bootstrap=0))
+    two = analyse_content(lower, name="r", options=AnalysisOptions(bootstrap=0))
+    assert [r.modalities for r in one.readers] == [r.modalities for r in two.readers]
+
+
+def test_a_class_of_the_scores_that_the_file_does_not_know_is_refused() -> None:
+    options = AnalysisOptions(bootstrap=0, score_class="melanoma")
+    with pytest.raises(InvalidInput, match="speak for melanoma, but the readings are about BCC"):
+        analyse_content(GOOD.encode(), name="r", options=options)
