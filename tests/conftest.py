@@ -278,6 +278,14 @@ def site(cast: Cast):
     return Site(cast)
 
 
+@pytest.fixture(scope="module")
+def open_site(open_copy: Cast):
+    """Like `site`, but one for all tests of a file: for those that only look."""
+    from tests.web.site import Site
+
+    return Site(open_copy)
+
+
 @pytest.fixture(scope="session")
 def photographs() -> Path:
     """The folder of real photographs, where one is given."""
