@@ -235,6 +235,7 @@ def _unblind_page(
     problem: str | None = None,
 ) -> UnblindPage:
     study = design_study.find_study(connection, code=code)
+    design_study.refuse_unless_closed(study)
     return UnblindPage(
         viewer=viewer,
         problem=problem,
