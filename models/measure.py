@@ -22,7 +22,7 @@ from models.synthetic import generate
 
 @dataclass(frozen=True)
 class Photographs:
-    """Real photographs: a folder of cases.csv and images/, the name of the collection, and its bias."""
+    """Real photographs: a folder of cases.csv and images/, their collection and its bias."""
 
     folder: Path
     source: str
