@@ -187,6 +187,7 @@ def _unblind(on: Running, study: Study, coordinator: Account) -> None:
         now = design_study.find_study(connection, code=study.code)
         if now.state == "open":
             design_study.close_study(connection, study=now, by=coordinator)
+            now = design_study.find_study(connection, code=study.code)
         if now.state != "unblinded":
             design_study.unblind_study(
                 connection,

@@ -14,7 +14,10 @@ import pytest
 from app.__main__ import build_parser, main
 from tests.conftest import PASSWORD, case_files
 
-COMMANDS = "demo serve worker migrate add-user import score simulate export verify analyse"
+COMMANDS = (
+    "demo serve worker migrate add-user import score simulate export verify analyse power "
+    "audit-table"
+)
 
 
 @pytest.fixture
