@@ -34,6 +34,7 @@ def reading_room(page: Page, address: str) -> None:
     page.goto(f"{address}/studies/demo/read")
     if page.locator("form[action$='/next'] button").count():
         page.click("form[action$='/next'] button")
+    page.locator("[data-call-form]").wait_for()
     if page.locator("[data-call-form=unaided]").count():
         page.locator("[data-viewer][data-opened]").first.wait_for()
         for key in ("b", "7", "Enter"):

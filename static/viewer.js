@@ -5,7 +5,8 @@
 (() => {
   const viewers = new Map(); // element -> { viewer, map }
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const map = { shown: true, strength: 1 };
+  const STRENGTH = 0.75; // the lesion stays visible under its map; as the slider begins
+  const map = { shown: true, strength: STRENGTH };
   let chosen = { case: "", slide: "" };
 
   const stage = () => document.querySelector("[data-stage]");
@@ -106,7 +107,7 @@
       if (!slides.length) return;
       if (stage().dataset.case !== chosen.case) {
         chosen = { case: stage().dataset.case, slide: slides[0].id };
-        Object.assign(map, { shown: true, strength: 1 });
+        Object.assign(map, { shown: true, strength: STRENGTH });
       }
       show(chosen.slide);
     },
