@@ -82,7 +82,7 @@ def unblind(cast: Cast) -> None:
     close(cast)
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         unblind_study(
-            connection, study=cast.reload(), reason="All readings are in, in this test.", by=cast.cora
+            connection, study=cast.reload(), reason="All readings are in.", by=cast.cora
         )
 
 
