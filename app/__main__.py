@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from app import __version__
+from app.commands.file_options import add_analyse_options, add_audit_options, add_power_options
 from app.domain.errors import Refusal
 from app.settings import BadSettingError, Settings
 
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Being told to end is like Ctrl-C: what was started is stopped on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = build_parser().parse_args(arguments)
+    # Before any command loads numpy: several BLAS threads on shared cores wait for each other
+    # longer than these small matrices take on one.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     module, _, function = chosen.run.partition(":")
     try:
         command: Callable[[argparse.Namespace, Settings], int] = getattr(
@@ -160,20 +164,32 @@ def _add_study(commands: "_Commands") -> None:
 
 
 def _add_files(commands: "_Commands") -> None:
-    analyse = _command(
-        commands,
-        "analyse",
-        "files:analyse",
-        "Compute AUC, sensitivity, specificity, NRI and IDI from a file of readings alone.",
+    add_analyse_options(
+        _command(
+            commands,
+            "analyse",
+            "files:analyse",
+            "Compute AUC, sensitivity, specificity, NRI and IDI from a file of readings alone.",
+        )
     )
-    analyse.add_argument("readings", help="readings.csv, or another long CSV, wide CSV or .imrmc")
-    analyse.add_argument("--positive", help="the positive class (BCC where the file knows it)")
-    analyse.add_argument("--baseline", default="unaided", help="the modality to compare with")
-    analyse.add_argument("--comparison", default="aided", help="the modality compared")
-    analyse.add_argument("--threshold", type=float, help="score from which a case is called")
-    analyse.add_argument("--bootstrap", type=int, default=2000, help="resamples; 0 for none")
-    analyse.add_argument("--seed", type=int, default=1, help="of the bootstrap (1)")
-    analyse.add_argument("--json", metavar="OUT", help="write the numbers here")
+    add_power_options(
+        _command(
+            commands,
+            "power",
+            "files:power",
+            "Compute the power of a study for numbers of readers and of cases, and how many cases "
+            "reach a target, from a pilot (Hillis, Obuchowski and Berbaum 2011).",
+        )
+    )
+    add_audit_options(
+        _command(
+            commands,
+            "audit-table",
+            "files:audit_table",
+            "Find the tables of whole numbers that give a published sensitivity, specificity, PPV, "
+            "NPV and AUC, and say which figures cannot be true together.",
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -84,55 +84,6 @@ def table_of(file: ReadingsFile, options: AnalysisOptions) -> ReadingTable:
     )
 
 
-def write_analysis(
-    path: Path,
-    options: AnalysisOptions | None = None,
-    *,
-    json_path: Path | None = None,
-    html_path: Path | None = None,
-) -> StudyAnalysis:
-    """Analyse the file and write what is asked for; the results also come back."""
-    results = analyse_file(path, options)
-    if json_path is not None:
-        json_path.write_text(as_text(results), encoding="utf-8")
-    if html_path is not None:
-        html_path.write_text(as_html(path, results, options), encoding="utf-8")
-    return results
-
-
-def as_html(path: Path, results: StudyAnalysis, options: AnalysisOptions | None = None) -> str:
-    """Return the report of the results of the file at `path`, with a figure per reader."""
-    # Figures need matplotlib, which a run for numbers alone should not wait for.
-    from app.actions.analysis_report import html_report
-    from app.statistics.figures import roc_figure
-    from app.statistics.flow_figure import reclassification_figure
-    from app.statistics.study_figures import bars_figure, forest_figure
-
-    chosen = options or AnalysisOptions()
-    table = table_of(read_file(path.read_bytes(), path.name, chosen), chosen)
-    baseline, comparison = (*results.modalities, *results.modalities)[:2]
-    about = f"positive class {results.positive}"
-    figures = [(f"Differences of AUC with intervals, {about}", forest_figure(results))]
-    if any(
-        metrics.accuracy.value is not None for metrics in results.readers[0].modalities.values()
-    ):
-        figures.append((f"Share of right calls, {about}", bars_figure(results)))
-    for reader in results.readers:
-        roc = roc_figure(
-            table,
-            reader.reader,
-            positive=results.positive,
-            baseline=baseline,
-            comparison=comparison,
-            threshold=chosen.threshold,
-        )
-        figures.append((f"ROC curves of reader {reader.reader}, {about}", roc))
-        if reader.comparison is not None and reader.comparison.n:
-            flow = reclassification_figure(results, reader.reader)
-            figures.append((f"Changed calls of reader {reader.reader}, {about}", flow))
-    return html_report(results, figures)
-
-
 def as_text(results: StudyAnalysis) -> str:
     """Return the JSON text of the results; the same results give the same bytes."""
     return json.dumps(results.json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

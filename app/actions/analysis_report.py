@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 
-from app.actions.report_appendix import agreement, bootstraps, failures
+from app.actions.report_appendix import agreement, bootstraps, failures, subgroups
 from app.actions.report_html import UNDEFINED, interval, number, p_value, table
 from app.statistics.comparison import Comparison
 from app.statistics.mrmc import Measure, Mrmc
@@ -34,7 +34,7 @@ def html_report(results: StudyAnalysis, figures: Iterable[tuple[str, bytes]] = (
     parts += [_readers(results), _comparisons(results), _improvements(results)]
     if results.mrmc is not None:
         parts.append(_mrmc(results.mrmc, positive))
-    parts += [bootstraps(results), agreement(results), failures(results)]
+    parts += [bootstraps(results), agreement(results), failures(results), subgroups(results)]
     for text, svg in figures:
         data = b64encode(svg).decode()
         parts.append(f'<p><img alt="{escape(text)}" src="data:image/svg+xml;base64,{data}"></p>')

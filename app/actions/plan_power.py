@@ -1,6 +1,7 @@
-"""How many readers and cases a study needs, from a pilot's file."""
+"""How many readers and cases a study needs, from a pilot's file or from stated components."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from math import isfinite
 from pathlib import Path
 
 from app.actions.analyse_file import AnalysisOptions, analyse_file
@@ -45,6 +46,18 @@ def pilot_from_file(
     return pilot, found.fixed_readers_random_cases.difference
 
 
+def stated_pilot(
+    *, var: float, cov1: float, cov2: float, cov3: float, var_modality_reader: float, cases: int
+) -> Pilot:
+    """Return components as stated, of a pilot of `cases` cases; InvalidInput if they cannot be."""
+    pilot = Pilot(var, cov1, cov2, cov3, var_modality_reader, cases)
+    if not all(map(isfinite, astuple(pilot))) or var <= 0 or cases < 2:  # noqa: PLR2004
+        raise InvalidInput(
+            "The components have to be finite numbers, var above 0, of two cases or more."
+        )
+    return pilot
+
+
 def plan_power(
     pilot: Pilot,
     *,
@@ -55,6 +68,10 @@ def plan_power(
     population: Population = "random_readers_random_cases",
 ) -> PowerPlan:
     """Power of every combination; InvalidInput where the numbers make no study."""
+    if not 0 < abs(difference) <= 1:
+        raise InvalidInput("The difference of AUC has to lie between 0 and 1, and not be 0.")
+    if not 0 < target < 1:
+        raise InvalidInput("The target has to be a power between 0 and 1.")
     try:
         return PowerPlan(
             pilot,
@@ -96,6 +113,6 @@ def as_lines(plan: PowerPlan) -> list[str]:
         + f"   cases for {plan.target:g}",
     ]
     for reader, row, needed in zip(plan.readers, plan.table, plan.needed, strict=True):
-        cells = "".join(f"{cell.power:8.3f}" for cell in row)
+        cells = "".join(f"{cell.power:8.4f}" for cell in row)
         lines.append(f"{reader:>7} {cells}   {'not reached' if needed is None else needed}")
     return lines

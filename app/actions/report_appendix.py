@@ -1,6 +1,7 @@
-"""The later tables of a report: bootstrap, agreement, failures."""
+"""The later tables of a report: bootstrap, agreement, failures, subgroups."""
 
 from app.actions.report_html import UNDEFINED, interval, number, table
+from app.statistics.proportions import Proportion
 from app.statistics.study import StudyAnalysis
 
 _FAILURES_SHOWN = 50
@@ -77,3 +78,34 @@ def failures(results: StudyAnalysis) -> str:
         ("Case", "Truth", *(f"{name}: readers wrong" for name in results.modalities), "Model"),
         rows,
     )
+
+
+def subgroups(results: StudyAnalysis) -> str:
+    """Return each reader's areas and calls in each subgroup as a table, or nothing."""
+    if results.subgroups is None:
+        return ""
+    rows: list[tuple[str, ...]] = []
+    for part in results.subgroups.values:
+        size = f"{part.data.positives} / {part.data.negatives}"
+        for reader in part.readers:
+            for name, metrics in reader.modalities.items():
+                rows.append(
+                    (
+                        *(part.value, size, reader.reader, name),
+                        number(metrics.auc.value) + interval(metrics.auc.low, metrics.auc.high),
+                        *(_share(metrics.sensitivity), _share(metrics.specificity)),
+                    )
+                )
+    return table(
+        f"Subgroups by {results.subgroups.column}, positive class {results.positive}; no test "
+        "between subgroups is made",
+        (
+            *("Subgroup", f"n {results.positive} / {results.negative}", "Reader", "Modality"),
+            *("AUC", "Sensitivity", "Specificity"),
+        ),
+        rows,
+    )
+
+
+def _share(share: Proportion) -> str:
+    return number(share.value) + interval(share.low, share.high)

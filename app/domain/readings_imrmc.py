@@ -54,7 +54,8 @@ def imrmc_rows(text: str, problems: Problems) -> list[RawRow]:
 def write_imrmc(readings: Iterable[Reading], *, positive: str, title: str = "Reader study") -> str:
     """Write scored readings as an iMRMC file; readings without a score are left out.
 
-    ValueError for an id with a comma or a blank, which the format cannot hold.
+    ValueError for an id with a comma or a blank, which the format cannot hold, and for a reader
+    named as the rows of the truth are.
     """
     scored = [reading for reading in readings if reading.score is not None]
     truth = {reading.case: int(reading.truth == positive) for reading in scored}
@@ -63,6 +64,9 @@ def write_imrmc(readings: Iterable[Reading], *, positive: str, title: str = "Rea
     }:
         if re.search(r"[,\s]", name):
             raise ValueError(f"An iMRMC file cannot hold the name {name!r}: comma or blank.")
+    for reader in {reading.reader for reading in scored}:
+        if reader.casefold() in TRUTH_READERS:
+            raise ValueError(f"An iMRMC file cannot hold a reader named {reader!r}.")
     counts = (
         ("N0", list(truth.values()).count(0)),
         ("N1", list(truth.values()).count(1)),

@@ -70,7 +70,7 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _rounded_from(printed: str) -> tuple[float, float]:
+def rounded_from(printed: str) -> tuple[float, float]:
     """Return the values that round to what is printed, in either convention for halves."""
     exponent = Decimal(printed).as_tuple().exponent
     half = 0.5 * 10 ** (exponent if isinstance(exponent, int) else 0) + 1e-12
@@ -81,7 +81,7 @@ def _candidates(size: int, printed: str | None) -> range:
     """Return the counts out of `size` whose share rounds to what is printed."""
     if printed is None:
         return range(size + 1)
-    low, high = _rounded_from(printed)
+    low, high = rounded_from(printed)
     return range(max(0, ceil(low * size)), min(size, floor(high * size)) + 1)
 
 
@@ -96,7 +96,7 @@ def tables_that_fit(figures: dict[str, str], positives: int, negatives: int) -> 
         if not 0 <= Decimal(printed) <= 1:
             raise ValueError(f"{name} is {printed}, which does not lie between 0 and 1.")
     joint = {
-        name: _rounded_from(printed) for name, printed in figures.items() if name not in FIGURES[:2]
+        name: rounded_from(printed) for name, printed in figures.items() if name not in FIGURES[:2]
     }
     return tuple(
         counts

@@ -151,8 +151,10 @@ def bars_figure(results: StudyAnalysis, *, form: Form = "svg") -> bytes:
     return render(figure, form)
 
 
-def power_figure(table: tuple[tuple[Power, ...], ...], *, form: Form = "svg") -> bytes:
-    """Draw power over the number of cases, a line for each number of readers."""
+def power_figure(
+    table: tuple[tuple[Power, ...], ...], *, target: float = 0.8, form: Form = "svg"
+) -> bytes:
+    """Draw power over the number of cases, a line for each number of readers, and the target."""
     figure = Figure(figsize=(5.6, 4), layout="constrained")
     axes = figure.add_subplot()
     for place, row in enumerate(table):
@@ -163,10 +165,12 @@ def power_figure(table: tuple[tuple[Power, ...], ...], *, form: Form = "svg") ->
             marker="osD^vP"[place % 6],
             label=f"{row[0].readers} readers",
         )
-    axes.axhline(0.8, color="#999999", linewidth=0.8)
+    axes.axhline(target, color="#999999", linewidth=0.8)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("Cases")
     axes.set_ylabel("Power")
-    axes.set_title(f"Difference {table[0][0].difference:.4g}, {table[0][0].method}", fontsize=9)
+    first = table[0][0]
+    place = first.population.replace("_", " ")
+    axes.set_title(f"Difference {first.difference:.4g}, {place}\n{first.method}", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
     return render(figure, form)

@@ -11,8 +11,8 @@ from app.actions.analyse_file import (
     analyse_content,
     analyse_file,
     as_text,
-    write_analysis,
 )
+from app.actions.write_analysis import write_analysis
 from app.domain.errors import InvalidInput
 from app.domain.readings_file import parse_readings
 from app.domain.readings_imrmc import write_imrmc
@@ -189,7 +189,7 @@ def test_the_report_shows_bootstrap_agreement_and_failures(tmp_path: Path) -> No
     text = report.read_text()
     for said in ("50 resamples, seed 1", "Fleiss 1971", "Cases called wrong", "model"):
         assert said in text
-    assert text.count("<img") == 2 + 2 * 3
+    assert text.count("<img") == 3 + 2 * 3
 
 
 def test_a_bad_file_raises_with_its_problems(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""The files a command writes: refused before the work if they cannot be, written after it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from app.domain.errors import InvalidInput
+
+
+def check_outputs(outputs: Iterable[Path], *, source: Path | None = None) -> None:
+    """Raise InvalidInput for a folder that is not there, the source itself, or a file twice."""
+    seen = set[Path]() if source is None else {source.resolve()}
+    for path in outputs:
+        if not path.parent.is_dir():
+            raise InvalidInput(f"There is no folder {path.parent} to write {path.name} into.")
+        if path.is_dir():
+            raise InvalidInput(f"{path} is a folder; name a file to write.")
+        if path.resolve() in seen:
+            raise InvalidInput(f"{path} is read or written already; name another file.")
+        seen.add(path.resolve())
+
+
+def write_outputs(outputs: Mapping[Path, bytes]) -> None:
+    """Write the files; InvalidInput where the machine refuses one."""
+    for path, content in outputs.items():
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error
