@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test install check lock clean
+.PHONY: demo test install check bench-statistics lock clean
 
 demo: install
 	$(VENV)/bin/reread demo --port $(PORT)
@@ -29,6 +29,11 @@ check: install
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/djlint --lint templates
+
+# Against R in the same run where R has pROC; the last line is JSON, whose "holds" says whether all
+# that is asked is reached.
+bench-statistics: install
+	@$(VENV)/bin/python bench/statistics.py --plot build/statistics-growth.svg
 
 # After changing pyproject.toml: make the locks anew (they name no host).
 lock:
