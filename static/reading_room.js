@@ -125,7 +125,7 @@
   // ---------------------------------------------------------------- locking
 
   function missing(target) {
-    if (!window.viewerRoom.ready()) return ["The image is not there yet: lock when you see it.", null];
+    if (!window.viewerRoom.ready()) return ["The picture is still loading: lock when you see it.", null];
     if (!target.elements.call.value) return ["Choose BCC or SK first.", target.elements.call[0]];
     const typed = target.elements.confidence;
     if (!/^\d{1,3}$/.test(typed.value) || Number(typed.value) > 100) {

@@ -46,14 +46,18 @@
 
   function failed(element) {
     delete element.dataset.opened;
+    sayFailed(element, "The image did not load. ", () => { close(element); open(element); });
+  }
+
+  function sayFailed(element, sentence, retry) {
     const note = document.createElement("div");
     note.className = "viewer-failed";
     note.setAttribute("role", "alert");
-    note.append("The image did not load. ");
+    note.append(sentence);
     const again = document.createElement("button");
     again.type = "button";
     again.textContent = "Load it again";
-    again.addEventListener("click", () => { close(element); note.remove(); open(element); });
+    again.addEventListener("click", () => { note.remove(); retry(); });
     note.append(again);
     element.append(note);
   }
@@ -71,8 +75,11 @@
       tileSource: { type: "image", url },
       width: 1, // as wide as the image beneath
       opacity: map.shown ? map.strength : 0,
-      success: (event) => { entry.map = event.item; paintMap(); },
-      error: () => { entry.asked = false; },
+      success: (event) => { entry.map = event.item; element.dataset.mapped = ""; paintMap(); },
+      error: () => {
+        entry.asked = false;
+        sayFailed(element, "The model's map did not load. ", () => addMap(element, entry));
+      },
     });
   }
 
@@ -123,7 +130,9 @@
     },
     peek: (held) => paintMap(held),
     // A call on an image that was never shown would be no reading.
-    ready: () => [...viewers.keys()].every((element) => element.dataset.opened !== undefined),
+    // Nor is an aided call one on a map that was never there.
+    ready: () => [...viewers].every(([element, entry]) => element.dataset.opened !== undefined
+      && (!element.closest("[data-slide]")?.dataset.overlay || entry.map)),
   };
 
   document.addEventListener("click", (event) => {

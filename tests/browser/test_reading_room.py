@@ -22,6 +22,12 @@ def see_image(person: Person) -> None:
     expect(person.page.locator("[data-viewer][data-opened]").first).to_be_visible()
 
 
+def see_opinion(person: Person) -> None:
+    """The aided call cannot be locked before the map is there either."""
+    expect(person.page.get_by_text("The model says")).to_be_visible()
+    expect(person.page.locator("[data-viewer][data-mapped]").first).to_be_visible()
+
+
 def answer(person: Person, keys: str) -> None:
     for key in keys:
         person.page.keyboard.press("Enter" if key == "!" else key)
@@ -39,7 +45,7 @@ def test_the_keyboard_alone_serves_a_whole_case(site: Site, cast: Cast) -> None:
     with site.person() as rita:
         start(rita)
         answer(rita, "b7!")
-        expect(rita.page.get_by_text("The model says")).to_be_visible()
+        see_opinion(rita)
         expect(rita.page.get_by_text("Your unaided call: BCC, 70 % sure")).to_be_visible()
         answer(rita, "s6!")
         expect(rita.page.get_by_text("Case 2 of 6")).to_be_visible()
@@ -50,7 +56,7 @@ def test_a_reader_may_pause_and_the_next_case_waits_unseen(site: Site, cast: Cas
     with site.person() as rita:
         start(rita)
         answer(rita, "b7!")
-        expect(rita.page.get_by_text("The model says")).to_be_visible()
+        see_opinion(rita)
         rita.page.get_by_label("Pause after this case").check()
         answer(rita, "s6!")
         expect(rita.page.get_by_role("button", name="Show case 2")).to_be_visible()

@@ -20,7 +20,7 @@ from app.domain.access import AccountRole
 from app.storage import Storage
 from app.worker import Scorer, load_scorer, run_worker
 from tests.browser.conftest import Person, Site, serving
-from tests.browser.test_reading_room import answer, see_image
+from tests.browser.test_reading_room import answer, see_image, see_opinion
 from tests.conftest import PASSWORD, make_account
 
 CASES = 10
@@ -93,7 +93,7 @@ def read_everything(reader: Person, *, cases: int, calls: str) -> None:
         expect(reader.page.get_by_text(f"Case {number + 1} of {cases}")).to_be_visible()
         see_image(reader)
         answer(reader, calls[number % len(calls)] + str(1 + number % 9) + "!")
-        expect(reader.page.get_by_text("The model says")).to_be_visible()
+        see_opinion(reader)
         answer(reader, calls[(number + 1) % len(calls)] + str(9 - number % 9) + "!")
     expect(reader.page.get_by_text(re.compile("Thank you|thank you"))).to_be_visible()
 
