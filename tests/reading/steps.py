@@ -81,9 +81,7 @@ def close(cast: Cast) -> None:
 def unblind(cast: Cast) -> None:
     close(cast)
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
-        unblind_study(
-            connection, study=cast.reload(), reason="All readings are in.", by=cast.cora
-        )
+        unblind_study(connection, study=cast.reload(), reason="All readings are in.", by=cast.cora)
 
 
 @contextmanager
