@@ -48,8 +48,9 @@ def postgres() -> Iterator[str]:
     try:
         with embedded_postgres(folder / "data") as url:
             with psycopg.connect(url, autocommit=True) as connection:
-                # Nothing here survives the run, so nothing need reach the disk.
-                connection.execute("ALTER SYSTEM SET fsync = off")
+                # Nothing here survives the run, so nothing need reach the disk or be tidied up.
+                for setting in ("fsync", "full_page_writes", "autovacuum"):
+                    connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
             migrate(url, secret=None)
             yield url

@@ -10,7 +10,7 @@ from app.db.administrator import GUARDS, records_of
 from app.domain.errors import Conflict
 from app.domain.reading import ReadingState
 from tests.conftest import Cast
-from tests.reading.steps import bring_to, finish, superuser
+from tests.reading.steps import bring_to, finish, serve, superuser
 
 KEPT = GUARDS["no_change"]
 LIVING = GUARDS["no_delete"]  # a study opens, an account is disabled; they never disappear
@@ -212,13 +212,13 @@ def test_d3_the_output_released_cannot_be_that_of_another_case(cast: Cast) -> No
     ],
 )
 def test_d11_a_call_out_of_bounds_is_refused_by_the_table(
-    cast: Cast, column: str, value: str
+    read: Cast, column: str, value: str
 ) -> None:
-    assignment = bring_to(cast, cast.rita, ReadingState.SERVED)
+    assignment = serve(read, read.rita)
     values = {"phase": "'unaided'", "call": "'BCC'", "confidence": "70", column: value}
     with (
         pytest.raises((psycopg.IntegrityError, Conflict)),
-        superuser(cast, actor=cast.rita) as owner,
+        superuser(read, actor=read.rita) as owner,
     ):
         owner.execute(
             sql.SQL(
@@ -228,5 +228,5 @@ def test_d11_a_call_out_of_bounds_is_refused_by_the_table(
                 names=sql.SQL(", ").join(sql.Identifier(name) for name in values),
                 values=sql.SQL(", ").join(sql.SQL(text) for text in values.values()),
             ),
-            [assignment, cast.study.id, cast.rita.id, uuid4()],
+            [assignment, read.study.id, read.rita.id, uuid4()],
         )

@@ -156,13 +156,13 @@ def test_l3_the_installations_own_chain_holds_too(finished: Cast) -> None:
     ],
 )
 def test_l2_no_role_writes_an_event_that_is_not_its_own(
-    cast: Cast, role: Role, actor: str, action: str
+    finished: Cast, role: Role, actor: str, action: str
 ) -> None:
     with (
         pytest.raises(NotAllowed),
-        cast.begin(role, getattr(cast, actor)) as connection,
+        finished.begin(role, getattr(finished, actor)) as connection,
     ):
-        record_event(connection, study=cast.study.id, action=action, details={})
+        record_event(connection, study=finished.study.id, action=action, details={})
 
 
 # ---------------------------------------------------------------- tampering with an exported chain

@@ -295,7 +295,7 @@ def test_d2_d3_d7_any_sequence_of_acts_ends_where_the_model_says(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=12,
+            max_examples=8,
             stateful_step_count=30,
             deadline=None,
             database=None,

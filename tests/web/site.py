@@ -21,6 +21,13 @@ ADDRESS = "http://127.0.0.1:8000"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 
+class Places(dict[str, object]):
+    """Values for the places in a route's path; "x" where nothing is said."""
+
+    def __missing__(self, name: str) -> str:
+        return "x"
+
+
 @dataclass
 class Clock:
     """A clock that stands still until a test moves it."""
