@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 from app.actions.analyse_file import AnalysisOptions, analyse_content, read_file, table_of
 from app.actions.export_study import reader_code, readings_csv
@@ -11,7 +12,12 @@ from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, NotFound
 from app.statistics.figures import Form, roc_figure
+from app.statistics.flow_figure import reclassification_figure
 from app.statistics.study import StudyAnalysis
+from app.statistics.study_figures import averaged_roc_figure, bars_figure, forest_figure
+from app.statistics.table import ReadingTable
+
+StudyFigure = Literal["averaged-roc", "forest", "bars"]
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,55 @@ def draw_roc(
     connection: Connection, *, study: Study, reader: str, form: Form, by: Account
 ) -> bytes:
     """Draw a reader's ROC figure of an unblinded study; raises NotFound for an unknown reader."""
-    options = AnalysisOptions(positive=study.positive_class)
-    content = readings_csv(connection, study=study)
-    table = table_of(read_file(content, "readings.csv", options), options)
+    table = _table(readings_csv(connection, study=study), study)
     if reader not in table.readers:
         raise NotFound("There is no such reader in this study.")
     figure = roc_figure(table, reader, positive=study.positive_class, form=form)
     record_look(connection, study=study, what=f"figure of {reader}", by=by)
     return figure
+
+
+def draw_changes(
+    connection: Connection, *, study: Study, reader: str, form: Form, by: Account
+) -> bytes:
+    """Draw how a reader's calls moved; NotFound for a reader without calls in both modalities."""
+    analysis = _analysis(readings_csv(connection, study=study), study)
+    try:
+        figure = reclassification_figure(analysis, reader, form=form)
+    except ValueError as refused:
+        raise NotFound(str(refused)) from refused
+    record_look(connection, study=study, what=f"changed calls of {reader}", by=by)
+    return figure
+
+
+def draw_study(
+    connection: Connection, *, study: Study, figure: StudyFigure, form: Form, by: Account
+) -> bytes:
+    """Draw a figure about all readers; NotFound where the readings do not make it."""
+    content = readings_csv(connection, study=study)
+    try:
+        if figure == "averaged-roc":
+            table = _table(content, study)
+            drawn = averaged_roc_figure(table, positive=study.positive_class, form=form)
+        elif figure == "forest":
+            drawn = forest_figure(_analysis(content, study), form=form)
+        else:
+            drawn = bars_figure(_analysis(content, study), form=form)
+    except ValueError as refused:
+        raise NotFound(str(refused)) from refused
+    record_look(connection, study=study, what=f"figure {figure}", by=by)
+    return drawn
+
+
+def _table(content: bytes, study: Study) -> ReadingTable:
+    options = AnalysisOptions(positive=study.positive_class)
+    return table_of(read_file(content, "readings.csv", options), options)
+
+
+def _analysis(content: bytes, study: Study) -> StudyAnalysis:
+    # No figure shows a bootstrap interval.
+    options = AnalysisOptions(positive=study.positive_class, bootstrap=0)
+    return analyse_content(content, name="readings.csv", options=options)
 
 
 def record_look(connection: Connection, *, study: Study, what: str, by: Account) -> None:

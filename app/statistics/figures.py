@@ -94,7 +94,10 @@ def roc_figure(
         f"{positives} {study.positive}, {cases - positives} {study.negative}",
         fontsize=10,
     )
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right", fontsize=8, frameon=False)
+    else:
+        axes.text(0.5, 0.3, "No curve: cases of one class only", ha="center", fontsize=9)
     return render(figure, form)
 
 

@@ -31,7 +31,11 @@ def reclassification_figure(results: StudyAnalysis, reader: str, *, form: Form =
     names = (results.modalities[0], results.modalities[1])
     _alluvial(left, counts.events, counts, names, right_at=1, title=results.positive)
     _alluvial(right, counts.nonevents, counts, names, right_at=0, title=results.negative)
-    figure.suptitle(f"Reader {reader}: calls by true class", fontsize=10)
+    simulated = " (simulated)" if found.simulated else ""
+    figure.suptitle(
+        f"Reader {reader}{simulated}: calls by true class, positive class {results.positive}",
+        fontsize=10,
+    )
     return render(figure, form)
 
 

@@ -12,6 +12,7 @@ from app.statistics.power import Power
 from app.statistics.prepare import prepare
 from app.statistics.roc_curve import roc_curve
 from app.statistics.study import StudyAnalysis
+from app.statistics.study_results import ReaderAnalysis
 from app.statistics.table import ReadingTable
 
 _STYLES = (BASELINE, COMPARISON)
@@ -35,6 +36,7 @@ def averaged_roc_figure(
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
     grid = np.linspace(0, 1, 1001)
+    simulated = f" ({len(study.simulated)} simulated)" if study.simulated else ""
     drawn = 0
     for name, scores, style in zip(study.modalities, study.scores, _STYLES, strict=False):
         curves: list[Floats] = []
@@ -55,15 +57,19 @@ def averaged_roc_figure(
                 color=style.colour,
                 linestyle=style.line,
                 linewidth=2,
-                label=f"{name}: mean of {len(curves)} readers",
+                label=f"{name}: mean of {len(curves)} readers{simulated}",
             )
     if not drawn:
         raise ValueError("No reader scored cases of both classes.")
     axes.set_aspect("equal")
-    axes.set_xlabel("1 - specificity")
-    axes.set_ylabel("Sensitivity")
-    cases = study.truth.size
-    axes.set_title(f"Positive class {study.positive}; {cases} cases", fontsize=10)
+    axes.set_xlabel(f"1 - specificity (share of {study.negative} called {study.positive})")
+    axes.set_ylabel(f"Sensitivity (share of {study.positive} called {study.positive})")
+    positives = int(study.truth.sum())
+    axes.set_title(
+        f"Positive class {study.positive}: {positives} {study.positive}, "
+        f"{study.truth.size - positives} {study.negative}",
+        fontsize=10,
+    )
     axes.legend(loc="lower right", fontsize=8, frameon=False)
     return render(figure, form)
 
@@ -84,7 +90,7 @@ def forest_figure(results: StudyAnalysis, *, form: Form = "svg") -> bytes:
             )
         )
         if tested.difference is not None:
-            rows.append((reader.reader + kind, tested.difference, tested.low, tested.high))
+            rows.append((_name(reader) + kind, tested.difference, tested.low, tested.high))
     pooled = _pooled(results)
     if pooled is not None:
         rows.append(pooled)
@@ -98,16 +104,23 @@ def forest_figure(results: StudyAnalysis, *, form: Form = "svg") -> bytes:
             axes.plot([low, high], [place, place], color=colour, linewidth=1.5)
         axes.plot([difference], [place], color=colour, marker="D" if last else "o", markersize=6)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     first, *_, second = (*results.modalities, *results.modalities)[:2]
     axes.set_xlabel(f"Difference of AUC, {second} - {first}, with 95% interval")
-    data = results.data
-    axes.set_title(
-        f"Positive class {results.positive}: {data.positives} {results.positive}, "
-        f"{data.negatives} {results.negative}",
-        fontsize=10,
-    )
+    axes.set_title(_about(results), fontsize=10)
     return render(figure, form)
+
+
+def _name(reader: ReaderAnalysis) -> str:
+    return f"{reader.reader} (simulated)" if reader.simulated else reader.reader
+
+
+def _about(results: StudyAnalysis) -> str:
+    data = results.data
+    return (
+        f"Positive class {results.positive}: {data.positives} {results.positive}, "
+        f"{data.negatives} {results.negative}"
+    )
 
 
 def _pooled(results: StudyAnalysis) -> tuple[str, float, float | None, float | None] | None:
@@ -133,7 +146,14 @@ def bars_figure(results: StudyAnalysis, *, form: Form = "svg") -> bytes:
         for (name, metrics), style in zip(reader.modalities.items(), _STYLES, strict=False):
             share = metrics.accuracy.value
             if share is not None:
-                bars.append((f"{reader.reader}\n{name}", share, style.colour, style.marker))
+                bars.append(
+                    (
+                        f"{_name(reader)}\n{name}".replace(" (", "\n("),
+                        share,
+                        style.colour,
+                        style.marker,
+                    )
+                )
     if results.model is not None and results.model.accuracy.value is not None:
         bars.append(("model", results.model.accuracy.value, MODEL.colour, ""))
     bars.append(("reference", 1.0, "#BBBBBB", ""))
@@ -147,7 +167,7 @@ def bars_figure(results: StudyAnalysis, *, form: Form = "svg") -> bytes:
     axes.set_xticks(range(len(bars)), [bar[0] for bar in bars], fontsize=8)
     axes.set_ylim(0, 108)
     axes.set_ylabel("Right calls (%)")
-    axes.set_title(f"{results.data.cases} cases, {results.positive} and {results.negative}")
+    axes.set_title(_about(results), fontsize=10)
     return render(figure, form)
 
 

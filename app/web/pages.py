@@ -205,8 +205,9 @@ class ResultsPage(Page):
     """GET /studies/{code}/results, after unblinding only.
 
     `analysis` is the JSON of `reread analyse` on the exported file, so both show the same numbers.
-    Figures: /studies/{code}/results/roc/{reader}.svg for each reader of the analysis (also .pdf,
-    .png), with `reader` as in the analysis: R01, R02, ...
+    Figures, each as .svg, .pdf and .png: /studies/{code}/results/figures/{averaged-roc, forest,
+    bars}, and /studies/{code}/results/{roc, changes}/{reader} for each reader of the
+    analysis: R01, R02, ...
     """
 
     template: ClassVar[str] = "results.html"

@@ -49,6 +49,8 @@ POST   /studies/{code}/unblind                     coordinator_only  401    401 
 GET    /studies/{code}/results                     coordinator_only  303    303  404  403  403  409
 GET    /studies/{code}/results/analysis.json       coordinator_only  303    303  404  403  403  409
 GET    /studies/{code}/results/roc/{reader}.{form} coordinator_only  303    303  404  403  403  409
+GET    /studies/{code}/results/changes/{reader}.{form} coordinator_only 303 303  404  403  403  409
+GET    /studies/{code}/results/figures/{figure}.{form} coordinator_only 303 303  404  403  403  409
 GET    /studies/{code}/export/{name}               coordinator_only  303    303  404  403  403  409
 GET    /models/{model}                             coordinator_only  303    303  200  403  403  200
 GET    /studies/{code}/read                        reader_only       303    303  403  200  200  403
@@ -127,6 +129,7 @@ def real_ids(cast: Cast, site: Site) -> dict[str, str]:
         "case": str(case),
         "position": "1",
         "reader": "R01",
+        "figure": "bars",
         "form": "svg",
         "name": "readings.csv",
         "model": str(cast.study.model_version_id),

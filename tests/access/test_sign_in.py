@@ -35,11 +35,20 @@ def is_signed_in(browser: TestClient) -> bool:
     return answer.status_code == 200
 
 
+@pytest.fixture
+def door(open_site: Site) -> Site:
+    """The site before anybody came: for tests that leave nothing behind but sessions."""
+    with superuser(open_site.cast) as owner:
+        owner.execute("DELETE FROM sign_in_session")
+        owner.execute("DELETE FROM sign_in_failure")
+    return open_site
+
+
 # ---------------------------------------------------------------- the session
 
 
-def test_a6_signing_in_opens_a_session_and_signing_out_ends_it_on_the_server(site: Site) -> None:
-    browser = site.browser()
+def test_a6_signing_in_opens_a_session_and_signing_out_ends_it_on_the_server(door: Site) -> None:
+    browser = door.browser()
     answer = sign_in(browser)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert is_signed_in(browser)
@@ -52,49 +61,49 @@ def test_a6_signing_in_opens_a_session_and_signing_out_ends_it_on_the_server(sit
     assert not is_signed_in(browser)
 
 
-def test_a6_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site: Site) -> None:
-    cookie = sign_in(site.browser()).headers["set-cookie"].lower()
+def test_a6_the_cookie_is_out_of_reach_of_scripts_and_other_sites(door: Site) -> None:
+    cookie = sign_in(door.browser()).headers["set-cookie"].lower()
     assert {"httponly", "samesite=lax", "path=/"} <= set(cookie.split("; "))
 
 
-def test_a6_the_database_holds_only_the_digest_of_a_session(site: Site) -> None:
-    browser = site.browser()
+def test_a6_the_database_holds_only_the_digest_of_a_session(door: Site) -> None:
+    browser = door.browser()
     sign_in(browser)
     token = browser.cookies["reread"]
-    with superuser(site.cast) as owner:
+    with superuser(door.cast) as owner:
         rows = owner.execute("SELECT token_sha256, s::text FROM sign_in_session s").fetchall()
     assert [bytes(row[0]) for row in rows] == [sha256(token.encode()).digest()]
     assert token not in rows[0][1]
     assert len(token) >= 43, "256 bits"
 
 
-def test_a6_every_sign_in_has_a_token_of_its_own_and_takes_over_none(site: Site) -> None:
+def test_a6_every_sign_in_has_a_token_of_its_own_and_takes_over_none(door: Site) -> None:
     """Fixation: a token somebody put into the browser beforehand is never signed in."""
-    browser = site.browser()
+    browser = door.browser()
     browser.cookies.set("reread", "chosen-by-somebody-else")
     assert not is_signed_in(browser)
     sign_in(browser)
-    with superuser(site.cast) as owner:
+    with superuser(door.cast) as owner:
         digests = [
             bytes(row[0]) for row in owner.execute("SELECT token_sha256 FROM sign_in_session")
         ]
     assert sha256(b"chosen-by-somebody-else").digest() not in digests
 
 
-def test_a6_an_unused_session_ends(site: Site) -> None:
-    browser = site.browser(site.cast.rita)
-    site.clock.advance(seconds=IDLE.total_seconds() - 1)
+def test_a6_an_unused_session_ends(door: Site) -> None:
+    browser = door.browser(door.cast.rita)
+    door.clock.advance(seconds=IDLE.total_seconds() - 1)
     assert is_signed_in(browser)
-    site.clock.advance(seconds=IDLE.total_seconds())
+    door.clock.advance(seconds=IDLE.total_seconds())
     assert not is_signed_in(browser)
 
 
-def test_a6_a_session_in_use_ends_all_the_same_after_half_a_day(site: Site) -> None:
-    browser = site.browser(site.cast.rita)
+def test_a6_a_session_in_use_ends_all_the_same_after_half_a_day(door: Site) -> None:
+    browser = door.browser(door.cast.rita)
     for _ in range(int(ABSOLUTE / IDLE * 2) - 1):
-        site.clock.advance(seconds=IDLE.total_seconds() / 2)
+        door.clock.advance(seconds=IDLE.total_seconds() / 2)
         assert is_signed_in(browser)
-    site.clock.advance(seconds=IDLE.total_seconds() / 2)
+    door.clock.advance(seconds=IDLE.total_seconds() / 2)
     assert not is_signed_in(browser)
 
 
@@ -115,9 +124,9 @@ def test_a6_a_made_up_token_is_nobody(open_site: Site, token: str) -> None:
 # ---------------------------------------------------------------- who is let in
 
 
-def test_a8_an_unknown_address_and_a_wrong_password_get_the_same_answer(site: Site) -> None:
+def test_a8_an_unknown_address_and_a_wrong_password_get_the_same_answer(door: Site) -> None:
     answers = [
-        sign_in(site.browser(), email, "a wrong password of mine")
+        sign_in(door.browser(), email, "a wrong password of mine")
         for email in ("rita@example.org", "ruth@example.org")
     ]
     texts = [answer.text.replace("rita@", "?").replace("ruth@", "?") for answer in answers]
@@ -127,7 +136,7 @@ def test_a8_an_unknown_address_and_a_wrong_password_get_the_same_answer(site: Si
 
 
 def test_a8_an_unknown_address_costs_a_password_check_too(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    door: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the time of the answer would tell who exists."""
     from app.actions import manage_accounts
@@ -139,7 +148,7 @@ def test_a8_an_unknown_address_costs_a_password_check_too(
         "_fits",
         lambda stored, password: checked.append(stored) or real(stored, password),
     )
-    sign_in(site.browser(), "ruth@example.org", "a wrong password of mine")
+    sign_in(door.browser(), "ruth@example.org", "a wrong password of mine")
     assert [stored.split("$p=")[0][:30] for stored in checked] == ["$argon2id$v=19$m=65536,t=3,p=4"]
 
 
@@ -177,52 +186,52 @@ def test_i8_after_signing_in_one_stays_on_this_site(
     assert _local(next_) == expected
 
 
-def test_i8_the_way_back_is_followed_after_signing_in(site: Site) -> None:
-    answer = sign_in(site.browser(), next="/studies/bcc-sk/read")
+def test_i8_the_way_back_is_followed_after_signing_in(door: Site) -> None:
+    answer = sign_in(door.browser(), next="/studies/bcc-sk/read")
     assert answer.headers["location"] == "/studies/bcc-sk/read"
-    assert sign_in(site.browser(), next="https://evil.example").headers["location"] == "/"
+    assert sign_in(door.browser(), next="https://evil.example").headers["location"] == "/"
 
 
 # ---------------------------------------------------------------- guessing
 
 
-def test_a10_guessing_a_password_is_slowed_down_and_the_right_one_waits_too(site: Site) -> None:
-    browser = site.browser()
+def test_a10_guessing_a_password_is_slowed_down_and_the_right_one_waits_too(door: Site) -> None:
+    browser = door.browser()
     for _ in range(FAILURES_PER_EMAIL):
         assert sign_in(browser, password="a guess at the password").status_code == 422
     refused = sign_in(browser)
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) == FAILURE_WINDOW.total_seconds()
-    site.clock.advance(seconds=FAILURE_WINDOW.total_seconds() + 1)
+    door.clock.advance(seconds=FAILURE_WINDOW.total_seconds() + 1)
     assert sign_in(browser).status_code == 303
 
 
-def test_a10_it_is_the_account_that_is_guarded_whoever_asks(site: Site) -> None:
-    fail(site, email="rita@example.org", times=FAILURES_PER_EMAIL)
-    assert sign_in(site.browser(), "RITA@example.org ").status_code == 429
-    assert sign_in(site.browser(), "rolf@example.org").status_code == 303
+def test_a10_it_is_the_account_that_is_guarded_whoever_asks(door: Site) -> None:
+    fail(door, email="rita@example.org", times=FAILURES_PER_EMAIL)
+    assert sign_in(door.browser(), "RITA@example.org ").status_code == 429
+    assert sign_in(door.browser(), "rolf@example.org").status_code == 303
 
 
-def test_a10_one_address_cannot_try_many_accounts(site: Site) -> None:
+def test_a10_one_address_cannot_try_many_accounts(door: Site) -> None:
     for number in range(FAILURES_PER_ADDRESS):
-        fail(site, email=f"somebody{number}@example.org", times=1, address="testclient")
-    assert sign_in(site.browser()).status_code == 429
+        fail(door, email=f"somebody{number}@example.org", times=1, address="testclient")
+    assert sign_in(door.browser()).status_code == 429
 
 
-def test_a10_a_sign_in_forgets_the_failures_before_it(site: Site) -> None:
-    fail(site, email="rita@example.org", times=FAILURES_PER_EMAIL - 1)
-    assert sign_in(site.browser()).status_code == 303
-    fail(site, email="rita@example.org", times=FAILURES_PER_EMAIL - 1)
-    assert sign_in(site.browser()).status_code == 303
+def test_a10_a_sign_in_forgets_the_failures_before_it(door: Site) -> None:
+    fail(door, email="rita@example.org", times=FAILURES_PER_EMAIL - 1)
+    assert sign_in(door.browser()).status_code == 303
+    fail(door, email="rita@example.org", times=FAILURES_PER_EMAIL - 1)
+    assert sign_in(door.browser()).status_code == 303
 
 
-def test_a10_failures_are_kept_in_the_database_for_all_processes(site: Site) -> None:
-    sign_in(site.browser(), password="a guess at the password")
-    assert failures(site.cast) == 1
-    another_process = Site(site.cast)
-    another_process.clock = site.clock
+def test_a10_failures_are_kept_in_the_database_for_all_processes(door: Site) -> None:
+    sign_in(door.browser(), password="a guess at the password")
+    assert failures(door.cast) == 1
+    another_process = Site(door.cast)
+    another_process.clock = door.clock
     sign_in(another_process.browser(), password="a guess at the password")
-    assert failures(site.cast) == 2
+    assert failures(door.cast) == 2
 
 
 def failures(cast: Cast) -> int:
@@ -388,6 +397,8 @@ RESULTS = [
     "/studies/bcc-sk/results",
     "/studies/bcc-sk/results/analysis.json",
     "/studies/bcc-sk/results/roc/R01.svg",
+    "/studies/bcc-sk/results/changes/R01.svg",
+    "/studies/bcc-sk/results/figures/forest.svg",
     "/studies/bcc-sk/export/readings.csv",
     "/studies/bcc-sk/export/codebook.csv",
     "/studies/bcc-sk/export/export.zip",
@@ -426,6 +437,6 @@ def test_b9_after_unblinding_each_look_and_each_file_is_written_down(site: Site)
             )
         ]
     assert events.count("export.made") == 2, "the readings, the whole; a codebook tells nothing"
-    assert events.count("results.viewed") == 3, "the page, the numbers, a figure"
+    assert events.count("results.viewed") == 5, "the page, the numbers, three figures"
     assert site.browser(cast.olga).get(RESULTS[0]).status_code == 404
     assert site.browser(cast.rita).get(RESULTS[0]).status_code == 403

@@ -8,13 +8,20 @@ from starlette.responses import Response
 from app import __version__
 from app.actions import export_study
 from app.actions.analyse_file import as_text
-from app.actions.analyse_study import analyse_study, draw_roc
+from app.actions.analyse_study import (
+    StudyFigure,
+    analyse_study,
+    draw_changes,
+    draw_roc,
+    draw_study,
+)
 from app.actions.design_study import find_study
 from app.db import results, studies
 from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, NotFound
+from app.statistics.figures import Form
 from app.web.access import AnalystConnection, CoordinatorOnly
 from app.web.pages import ResultsPage
 from app.web.rendering import render
@@ -68,12 +75,42 @@ def show_roc(
     connection: AnalystConnection,
     code: str,
     reader: str,
-    form: Literal["svg", "pdf", "png"],
+    form: Form,
 ) -> Response:
     """Draw a reader's ROC figure."""
     study = unblinded_study(services_of(request), connection, viewer, code)
-    figure = draw_roc(connection, study=study, reader=reader, form=form, by=viewer)
-    return Response(figure, media_type=FIGURES[form])
+    drawn = draw_roc(connection, study=study, reader=reader, form=form, by=viewer)
+    return Response(drawn, media_type=FIGURES[form])
+
+
+@router.get("/studies/{code}/results/changes/{reader}.{form}")
+def show_changes(
+    request: Request,
+    viewer: CoordinatorOnly,
+    connection: AnalystConnection,
+    code: str,
+    reader: str,
+    form: Form,
+) -> Response:
+    """Draw how a reader's calls moved."""
+    study = unblinded_study(services_of(request), connection, viewer, code)
+    drawn = draw_changes(connection, study=study, reader=reader, form=form, by=viewer)
+    return Response(drawn, media_type=FIGURES[form])
+
+
+@router.get("/studies/{code}/results/figures/{figure}.{form}")
+def show_figure(
+    request: Request,
+    viewer: CoordinatorOnly,
+    connection: AnalystConnection,
+    code: str,
+    figure: StudyFigure,
+    form: Form,
+) -> Response:
+    """Draw a figure about all readers."""
+    study = unblinded_study(services_of(request), connection, viewer, code)
+    drawn = draw_study(connection, study=study, figure=figure, form=form, by=viewer)
+    return Response(drawn, media_type=FIGURES[form])
 
 
 @router.get("/studies/{code}/export/{name}")
