@@ -29,7 +29,9 @@ VENDORED = {
 HOSTS = {
     "127.0.0.1",
     "localhost",
+    "creativecommons.org",  # matplotlib names it and purl.org in the metadata of an SVG
     "keepachangelog.com",
+    "purl.org",
     "semver.org",
     "www.apache.org",
     "www.w3.org",
