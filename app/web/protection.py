@@ -69,9 +69,9 @@ class Protection:
         return None
 
     def _is_same_origin(self, headers: Headers, host: str) -> bool:
-        site = headers.get("sec-fetch-site")
-        if site is not None:
-            return site == "same-origin"
+        sites = headers.getlist("sec-fetch-site")
+        if sites:
+            return sites == ["same-origin"]
         return headers.get("origin") in {f"http://{host}", f"https://{host}"}
 
     def _add_headers(self, scope: Scope, status: int, headers: MutableHeaders) -> None:

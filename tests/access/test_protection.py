@@ -59,6 +59,13 @@ def test_a7_every_unsafe_route_refuses_a_form_of_another_site(
         assert "not sent from a page of this site" in answer.text
 
 
+def test_a7_a_header_said_twice_is_not_believed(open_site: Site) -> None:
+    browser = open_site.browser(open_site.cast.cora)
+    del browser.headers["Sec-Fetch-Site"]
+    twice = [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")]
+    assert browser.post("/studies/bcc-sk/close", headers=twice).status_code == 403
+
+
 def test_a7_a_refused_form_changes_nothing(site: Site) -> None:
     browser = site.browser(site.cast.cora)
     answer = browser.post("/studies/bcc-sk/close", headers={"Sec-Fetch-Site": "cross-site"})
