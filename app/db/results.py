@@ -81,6 +81,13 @@ def reference_sources(connection: Connection, study: UUID) -> list[ReferenceSour
     )
 
 
+def assigned_cases(connection: Connection, study: UUID) -> int:
+    """Count the cases assigned to all readers of an unblinded study together."""
+    return fetch_value(
+        connection, "SELECT coalesce(sum(cases), 0) FROM allocation WHERE study_id = %s", [study]
+    )
+
+
 def exported_readings(connection: Connection, study: UUID) -> list[ExportedReading]:
     """Return every reading of an unblinded study, by reader, position and phase."""
     return fetch_all(

@@ -54,6 +54,7 @@ def show_results(
         simulated_readers=found.simulated,
         model=model,
         references=results.reference_sources(connection, study.id),
+        assigned=results.assigned_cases(connection, study.id),
     )
     return render(page)
 
