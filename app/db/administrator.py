@@ -55,7 +55,8 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "no_truncate": (*_KEPT, *_LIVING),
     "guard": ("study", *_IN_DRAFT, "allocation", "assignment", "served", "reading", "reveal"),
     "guard_new": ("study",),
-    "guard_step": ("served", "reading", "reveal"),
+    "guard_step": ("allocation", "assignment", "served", "reading", "reveal"),
+    "check_order": ("allocation",),
 }
 
 

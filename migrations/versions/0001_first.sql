@@ -219,6 +219,7 @@ CREATE TABLE allocation (
     cases        integer NOT NULL CHECK (cases > 0),
     order_sha256 text NOT NULL CHECK (order_sha256 ~ '^[0-9a-f]{64}$'),
     drawn_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    drawn_in     xid8 NOT NULL DEFAULT pg_current_xact_id(),  -- the transaction
     FOREIGN KEY (enrolment_id, study_id, reader_id) REFERENCES enrolment (id, study_id, reader_id)
 );
 
@@ -423,6 +424,49 @@ CREATE TRIGGER guard BEFORE INSERT ON assignment FOR EACH ROW EXECUTE FUNCTION g
 CREATE TRIGGER guard BEFORE INSERT ON served FOR EACH ROW EXECUTE FUNCTION guard_open();
 CREATE TRIGGER guard BEFORE INSERT ON reading FOR EACH ROW EXECUTE FUNCTION guard_open();
 CREATE TRIGGER guard BEFORE INSERT ON reveal FOR EACH ROW EXECUTE FUNCTION guard_open();
+
+-- ---------------------------------------------------------------- the order of a reader
+
+CREATE FUNCTION guard_allocation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.drawn_at := clock_timestamp();
+    NEW.drawn_in := pg_current_xact_id();
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER guard_step BEFORE INSERT ON allocation FOR EACH ROW EXECUTE FUNCTION guard_allocation();
+
+CREATE FUNCTION guard_assignment() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = reread, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM allocation WHERE enrolment_id = NEW.enrolment_id
+                   AND drawn_in = pg_current_xact_id()) THEN
+        RAISE EXCEPTION 'A reader''s order is drawn once and as a whole' USING ERRCODE = 'RR409';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER guard_step BEFORE INSERT ON assignment FOR EACH ROW EXECUTE FUNCTION guard_assignment();
+
+CREATE FUNCTION check_order() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = reread, pg_temp AS $$
+-- At commit: the order is the one whose digest the reader is shown, of every case of the study.
+DECLARE
+    stored record;
+BEGIN
+    SELECT count(*) AS cases, encode(sha256(convert_to(
+               coalesce(string_agg(case_id::text, E'\n' ORDER BY position), ''), 'UTF8')), 'hex') AS digest
+    INTO stored FROM assignment WHERE enrolment_id = NEW.enrolment_id;
+    IF stored.cases <> NEW.cases OR stored.digest <> NEW.order_sha256
+       OR stored.cases <> (SELECT count(*) FROM study_case WHERE study_id = NEW.study_id) THEN
+        RAISE EXCEPTION 'The stored order is not the one its digest and number of cases say'
+            USING ERRCODE = 'RR409';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER check_order AFTER INSERT ON allocation
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_order();
 
 -- ---------------------------------------------------------------- the steps of a reading
 

@@ -99,7 +99,7 @@ def test_l8_every_guard_of_ours_is_there_and_fires_always(read: Cast) -> None:
         ).fetchall()
     expected = {(table, guard, "A") for guard, tables in GUARDS.items() for table in tables}
     assert set(found) == expected
-    assert len(expected) == 64
+    assert len(expected) == 67
 
 
 @pytest.mark.parametrize("change", ["DISABLE TRIGGER {guard}", "ENABLE TRIGGER {guard}", "drop"])

@@ -315,16 +315,90 @@ def test_d7_every_order_is_derived_again_from_its_seed_and_matches_its_digest(ca
     assert drawn[0][3] != drawn[1][3], "each reader has an order of their own"
 
 
-def test_d7_a_case_stands_once_in_an_order_and_a_place_is_taken_once(cast: Cast) -> None:
-    for columns in ("position", "case_id"):
-        other = {"position": "case_id", "case_id": "position"}[columns]
-        change = {"position": "position + 100", "case_id": "gen_random_uuid()"}[other]
-        with pytest.raises(psycopg.errors.UniqueViolation), superuser(cast) as owner:
+def draw(connection: psycopg.Connection, cast: Cast, order: list[UUID], **said: object) -> None:
+    """Draw an order for Olga, who is enrolled as a reader for this, and say of it what we like."""
+    allocation: dict[str, object] = {
+        "enrolment": connection.execute(
+            "INSERT INTO enrolment (study_id, reader_id) VALUES (%s, %s) RETURNING id",
+            [cast.study.id, cast.olga.id],
+        ).fetchone()[0],
+        "cases": len(order),
+        "digest": order_digest(order),
+        **said,
+    }
+    connection.execute(
+        """INSERT INTO allocation
+               (enrolment_id, study_id, reader_id, seed, algorithm, cases, order_sha256)
+           VALUES (%(enrolment)s, %(study)s, %(reader)s, 1, 'mine', %(cases)s, %(digest)s)""",
+        {**allocation, "study": cast.study.id, "reader": cast.olga.id},
+    )
+    for position, case in enumerate(order, start=1):
+        connection.execute(
+            """INSERT INTO assignment (enrolment_id, study_id, reader_id, case_id, position)
+               VALUES (%s, %s, %s, %s, %s)""",
+            [allocation["enrolment"], cast.study.id, cast.olga.id, case, position],
+        )
+
+
+def all_cases(cast: Cast) -> list[UUID]:
+    with superuser(cast) as owner:
+        return [row[0] for row in owner.execute("SELECT id FROM study_case")]
+
+
+def test_d7_an_order_is_stored_with_its_true_digest(cast: Cast) -> None:
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        draw(connection, cast, all_cases(cast))
+    with superuser(cast) as owner:
+        drawn = owner.execute(
+            "SELECT count(*) FROM assignment WHERE reader_id = %s", [cast.olga.id]
+        ).fetchone()
+    assert drawn == (6,)
+
+
+@pytest.mark.parametrize(
+    "said", [{"digest": "0" * 64}, {"cases": 5}, {"digest": order_digest([])}], ids=str
+)
+def test_d7_an_order_that_is_not_what_it_says_is_not_stored(
+    cast: Cast, said: dict[str, object]
+) -> None:
+    with refused(cast, "not the one its digest") as connection:
+        draw(connection, cast, all_cases(cast), **said)
+
+
+def test_d7_an_order_without_some_of_the_cases_is_not_stored(cast: Cast) -> None:
+    with refused(cast, "not the one its digest") as connection:
+        draw(connection, cast, all_cases(cast)[:-1])
+
+
+def test_d7_nothing_is_added_to_an_order_afterwards(cast: Cast) -> None:
+    """Not even in a transaction that says it is the one that drew it."""
+    statement = """INSERT INTO assignment (enrolment_id, study_id, reader_id, case_id, position)
+                   SELECT enrolment_id, study_id, reader_id, case_id, position + 100
+                   FROM assignment LIMIT 1"""
+    with refused(cast, "drawn once and as a whole") as connection:
+        connection.execute(statement)
+    with (
+        pytest.raises(psycopg.Error, match="drawn once and as a whole"),
+        superuser(cast, replica=True) as owner,
+    ):
+        owner.execute(statement)
+
+
+def test_d7_a_case_stands_once_in_an_order(cast: Cast) -> None:
+    cases = all_cases(cast)
+    with superuser(cast) as owner, pytest.raises(psycopg.errors.UniqueViolation):
+        draw(owner, cast, [*cases, cases[0]])
+
+
+def test_d7_a_place_in_an_order_is_taken_once(cast: Cast) -> None:
+    with superuser(cast) as owner:
+        draw(owner, cast, all_cases(cast))
+        with pytest.raises(psycopg.errors.UniqueViolation):
             owner.execute(
-                f"""INSERT INTO assignment
-                        (enrolment_id, study_id, reader_id, {columns}, {other})
-                    SELECT enrolment_id, study_id, reader_id, {columns}, {change}
-                    FROM assignment LIMIT 1"""  # noqa: S608 - ours
+                """INSERT INTO assignment (enrolment_id, study_id, reader_id, case_id, position)
+                   SELECT enrolment_id, study_id, reader_id, gen_random_uuid(), 1
+                   FROM assignment WHERE reader_id = %s LIMIT 1""",
+                [cast.olga.id],
             )
 
 
