@@ -624,7 +624,9 @@ CREATE FUNCTION audit_row() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = reread, pg_temp AS $$
 -- Arguments: the columns that name the row; secrets never enter the log.
 DECLARE
-    secret  text[] := ARRAY['password_hash', 'token_sha256'];
+    -- An invitation is in its study's chain, which is exported: the address stays in the table.
+    secret  text[] := ARRAY['password_hash', 'token_sha256']
+                      || CASE TG_TABLE_NAME WHEN 'invitation' THEN ARRAY['email'] ELSE '{}' END;
     image   jsonb := to_jsonb(NEW) - secret;
     before  jsonb;
     chained uuid := (CASE TG_TABLE_NAME WHEN 'study' THEN image ->> 'id' ELSE image ->> 'study_id' END)::uuid;

@@ -4,9 +4,10 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from app.actions.export_study import export_study
+from app.actions.manage_accounts import invite_reader
 from app.actions.verify_study import Verdict, verify_export, verify_study
 from app.db.administrator import AUDITED, records_of
 from app.db.results import record_event
@@ -37,6 +39,14 @@ Chain = list[AuditEvent]
 @pytest.fixture(scope="module")
 def finished(open_copy: Cast) -> Cast:
     """Rita has read four cases, Rolf one and the unaided half of another; unblinded."""
+    with open_copy.begin(Role.COORDINATOR, open_copy.cora) as connection:
+        invite_reader(
+            connection,
+            study=open_copy.study.id,
+            email="ruth@example.org",
+            now=datetime.now(UTC),
+            by=open_copy.cora,
+        )
     for _ in range(4):
         finish(open_copy, open_copy.rita)
     finish(open_copy, open_copy.rolf)
@@ -443,6 +453,15 @@ def test_l4_swapping_the_two_calls_of_a_case_is_found(folder: Path, tmp_path: Pa
 
     forged = exported_again(folder, tmp_path, readings=rewritten(folder, change))
     assert verify_export(forged).problems
+
+
+def test_p5_an_export_names_nobody(folder: Path) -> None:
+    """Readers are R01, R02, ...; in the log people are ids."""
+    texts = {path.name: path.read_text() for path in folder.iterdir()}
+    assert set(texts) == {"readings.csv", "codebook.csv", "audit.jsonl", "manifest.json"}
+    assert '"invitation.insert"' in texts["audit.jsonl"]
+    for name, text in texts.items():
+        assert re.findall(r"@|\b(?:ruth|rita|rolf|cora)\b", text.lower()) == [], name
 
 
 @pytest.mark.parametrize("name", ["readings.csv", "codebook.csv", "audit.jsonl"])
