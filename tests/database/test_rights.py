@@ -347,6 +347,21 @@ def test_b2_the_role_is_refused(database_with_readings: Cast, role: Role, statem
     assert refused.value.sqlstate == psycopg.errors.InsufficientPrivilege.sqlstate
 
 
+@pytest.mark.parametrize("role", [Role.READER, Role.COORDINATOR, Role.ACCOUNT])
+def test_b2_the_servers_statistics_tell_a_role_nothing_either(
+    database_with_readings: Cast, role: Role
+) -> None:
+    """Postgres keeps the most frequent values of every column for its planner."""
+    cast = database_with_readings
+    with superuser(cast) as owner:
+        owner.execute("ANALYZE prediction, case_prediction, reference_diagnosis, reading")
+        kept = "SELECT tablename, attname FROM pg_stats WHERE tablename = ANY(%s)"
+        hidden = [["prediction", "case_prediction", "reference_diagnosis", "reading"]]
+        assert len(owner.execute(kept, hidden).fetchall()) > 20
+    with cast.begin(role, cast.cora) as connection:
+        assert connection.execute(kept, hidden).fetchall() == []
+
+
 # ---------------------------------------------------------------- rows
 
 
