@@ -35,6 +35,7 @@ def serve(on: Running, *, host: str, port: int, ready: Callable[[], None]) -> No
         log_level="warning",
         access_log=False,  # addresses carry invitation tokens
         server_header=False,
+        ws="none",  # no page of ours speaks over WebSockets
         # Forwarded headers are believed from the named proxy, or from nobody.
         proxy_headers=on.settings.proxy is not None,
         forwarded_allow_ips=on.settings.proxy or "",

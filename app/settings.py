@@ -61,6 +61,9 @@ class Settings:
         if url and secret is None:
             raise BadSettingError("With DATABASE_URL set, REREAD_SECRET must be set too.")
         data = Path(environment.get("REREAD_DATA") or ".reread").resolve()
+        proxy = environment.get("REREAD_PROXY") or None
+        if proxy is not None and ("*" in proxy or "," in proxy):
+            raise BadSettingError("REREAD_PROXY names one address; believing everybody is refused.")
         model = environment.get("REREAD_MODEL") or None
         if model and not Path(model).is_dir():
             raise BadSettingError(f"REREAD_MODEL names {model}, which is not a folder.")
@@ -71,7 +74,7 @@ class Settings:
             storage_url=environment.get("REREAD_STORAGE") or str(data / "files"),
             public_url=_public_url(environment.get("REREAD_PUBLIC_URL")),
             model_folder=Path(model) if model else None,
-            proxy=environment.get("REREAD_PROXY") or None,
+            proxy=proxy,
         )
 
 

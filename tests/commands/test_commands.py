@@ -119,3 +119,11 @@ def test_a_mistyped_setting_is_refused_with_a_sentence(
     monkeypatch.setenv("REREAD_SECERT", "x")
     assert run("migrate") == 1
     assert "REREAD_SECERT is not a setting of reread" in capsys.readouterr().err
+
+
+def test_a_proxy_of_any_address_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REREAD_PROXY", "*")
+    assert run("migrate") == 1
+    assert "REREAD_PROXY names one address" in capsys.readouterr().err
