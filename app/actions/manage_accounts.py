@@ -29,7 +29,6 @@ from app.domain.errors import (
 
 IDLE = timedelta(minutes=60)
 ABSOLUTE = timedelta(hours=12)
-CONFIRMATION = timedelta(minutes=10)
 INVITATION = timedelta(days=7)
 FAILURE_WINDOW = timedelta(minutes=15)
 FAILURES_PER_EMAIL = 10
