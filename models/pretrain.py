@@ -2,7 +2,7 @@
 
 Contrastive learning of Radford et al. 2021 (arXiv:2103.00020, figure 3), with half of the
 patches dropped while training as in Li et al. 2023 (FLIP, arXiv:2212.00794): twice the
-pictures in the same time. Interrupted runs go on from their last finished epoch.
+pictures in the same time; the last epoch sees whole pictures again, as the model will. Interrupted runs go on from their last finished epoch.
 """
 
 # ruff: noqa: T201 a command line prints
@@ -48,14 +48,15 @@ class PretrainConfig:
     """Settings of one pre-training run."""
 
     seed: int = 9001
-    images: int = 10_000
+    images: int = 16_000
     painted_size: int = 240  # crops of the network's 224 are taken from it
-    epochs: int = 5
-    batch_size: int = 128
+    epochs: int = 7
+    batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warm_up_steps: int = 100
     patch_dropout: float = 0.5
+    whole_picture_epochs: int = 1  # at the end, without dropping patches
     validation_images: int = 400
     threads: int = 2
 
@@ -167,6 +168,8 @@ def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
     training_started = time.monotonic()
     aucs: list[float] = []
     for epoch in range(finished, config.epochs):
+        if epoch >= config.epochs - config.whole_picture_epochs:
+            model.visual.patch_dropout.prob = 0.0
         rng = np.random.default_rng([config.seed, 77, epoch])
         losses: list[float] = []
         for number, chosen in enumerate(batches(config.images, config.batch_size, rng)):
@@ -184,7 +187,7 @@ def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
             with torch.no_grad():
                 model.logit_scale.clamp_(max=math.log(100))
             losses.append(loss.item())
-            if step % 20 == 0:
+            if step % 50 == 0:
                 minutes = (time.monotonic() - training_started) / 60
                 print(f"step {step}, loss {losses[-1]:.3f}, {minutes:.1f} minutes", flush=True)
         save_progress(progress, model, optimiser, epoch + 1)
