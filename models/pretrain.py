@@ -2,7 +2,8 @@
 
 Contrastive learning of Radford et al. 2021 (arXiv:2103.00020, figure 3), with half of the
 patches dropped while training as in Li et al. 2023 (FLIP, arXiv:2212.00794): twice the
-pictures in the same time; the last epoch sees whole pictures again, as the model will. Interrupted runs go on from their last finished epoch.
+pictures in the same time; the last epoch sees whole pictures again, as the model will.
+Interrupted runs go on from their last finished epoch.
 """
 
 # ruff: noqa: T201 a command line prints

@@ -1,0 +1,1 @@
+"""What combines tables of cases with models: training and evaluating. Knows no study."""
