@@ -75,13 +75,18 @@ def proportion(numerator: int, denominator: int) -> Proportion:
         raise ValueError(f"{numerator} of {denominator} is no proportion.")
     if denominator == 0:
         return Proportion(None, None, None, 0, 0)
-    p, n, z2 = numerator / denominator, denominator, Z95**2
+    p = numerator / denominator
+    low, high = wilson_interval(p, denominator)
+    return Proportion(p, low, high, numerator, denominator)
+
+
+def wilson_interval(p: float, n: float) -> tuple[float, float]:
+    """Wilson's 95% limits [1]_ of a share p of n; n need not be whole (effective sample sizes)."""
+    z2 = Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 * sqrt(p * (1 - p) / n + z2 / (4 * n**2)) / (1 + z2 / n)
-    # At 0 of n and n of n the limit is exactly 0 and 1; rounding must not move it.
-    low = 0.0 if numerator == 0 else centre - half
-    high = 1.0 if numerator == denominator else centre + half
-    return Proportion(p, low, high, numerator, denominator)
+    # At 0 and 1 the limit is exactly 0 and 1; rounding must not move it.
+    return 0.0 if p == 0 else centre - half, 1.0 if p == 1 else centre + half
 
 
 def mcnemar(gained: int, lost: int) -> McNemar:

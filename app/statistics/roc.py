@@ -163,19 +163,19 @@ def auc(truth: Bools, scores: Floats) -> Auc:
         min(1.0, area + Z95 * se),
         m,
         n,
-        _logit_interval(area, se) if 0 < area < 1 else _score_interval(area, m, n),
+        logit_interval(area, se) if 0 < area < 1 else score_interval(area, m, n),
         notes=notes,
     )
 
 
-def _logit_interval(area: float, se: float) -> Interval:
+def logit_interval(area: float, se: float) -> Interval:
     """Interval on the logit scale, which stays inside (0, 1) by itself."""
     centre, half = log(area / (1 - area)), Z95 * se / (area * (1 - area))
     low, high = (1 / (1 + exp(-value)) for value in (centre - half, centre + half))
     return Interval(low, high, "logit")
 
 
-def _score_interval(area: float, m: int, n: int) -> Interval:
+def score_interval(area: float, m: int, n: int) -> Interval:
     """Newcombe's method 5 [3]_: (A - t)^2 = z^2 V(t), V of Hanley and McNeil with N = (m + n)/2."""
 
     def excess(t: float) -> float:
