@@ -40,6 +40,11 @@ def analyse_file(path: Path, options: AnalysisOptions | None = None) -> StudyAna
 def analyse_content(content: bytes, *, name: str, options: AnalysisOptions) -> StudyAnalysis:
     """Analyse the bytes of a file; `name` is what its problems call it. Raises InvalidInput."""
     file = read_file(content, name, options)
+    return analyse_readings(file, options, sha256=hashlib.sha256(content).hexdigest())
+
+
+def analyse_readings(file: ReadingsFile, options: AnalysisOptions, *, sha256: str) -> StudyAnalysis:
+    """Analyse a parsed file; `sha256` is that of its bytes. Raises InvalidInput."""
     try:
         table = table_of(file, options)
         results = analyse(
@@ -51,7 +56,7 @@ def analyse_content(content: bytes, *, name: str, options: AnalysisOptions) -> S
             cutoffs=options.cutoffs,
             bootstrap=options.bootstrap,
             seed=options.seed,
-            sha256=hashlib.sha256(content).hexdigest(),
+            sha256=sha256,
         )
         if options.subgroup is None:
             return results

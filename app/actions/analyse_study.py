@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from app.actions.analyse_file import AnalysisOptions, analyse_content, read_file, table_of
-from app.actions.export_study import reader_code, readings_csv
+from app.actions.analyse_file import AnalysisOptions, analyse_readings, read_file, table_of
+from app.actions.export_study import check_frozen, reader_code, readings_csv
+from app.actions.kept_analyses import KeptAnalyses, KeptAnalysis
 from app.db import results
 from app.db.session import Connection
 from app.db.studies import Study
@@ -15,9 +16,10 @@ from app.statistics.figures import Form, roc_figure
 from app.statistics.flow_figure import reclassification_figure
 from app.statistics.study import StudyAnalysis
 from app.statistics.study_figures import averaged_roc_figure, bars_figure, forest_figure
-from app.statistics.table import ReadingTable
 
 StudyFigure = Literal["averaged-roc", "forest", "bars"]
+
+_kept = KeptAnalyses()
 
 
 @dataclass(frozen=True)
@@ -36,29 +38,23 @@ def analyse_study(connection: Connection, *, study: Study, by: Account) -> Resul
     Page, JSON and figure all come from the bytes of readings.csv, so `reread analyse` on the
     export gives the same numbers to the last digit. Every look is written down.
     """
-    content = readings_csv(connection, study=study)
-    if content.count(b"\n") < 2:  # noqa: PLR2004 - the header and one row
-        raise Conflict("Nobody has read a case in this study: there is nothing to analyse.")
-    digest = hashlib.sha256(content).hexdigest()
+    kept = _analysed(connection, study)
     names = results.reader_names(connection, study.id)
-    found = Results(
-        analysis=analyse_content(
-            content, name="readings.csv", options=AnalysisOptions(positive=study.positive_class)
-        ),
-        file_sha256=digest,
+    # Last: the event holds the chain's lock until the commit, and the analysis takes its time.
+    record_look(connection, study=study, what="results", by=by)
+    return Results(
+        analysis=kept.analysis,
+        file_sha256=kept.file_sha256,
         reader_names={reader_code(name.number): name.name for name in names},
         simulated=frozenset(reader_code(name.number) for name in names if name.simulated),
     )
-    # Last: the event holds the chain's lock until the commit, and the analysis takes its time.
-    record_look(connection, study=study, what="results", by=by)
-    return found
 
 
 def draw_roc(
     connection: Connection, *, study: Study, reader: str, form: Form, by: Account
 ) -> bytes:
     """Draw a reader's ROC figure of an unblinded study; raises NotFound for an unknown reader."""
-    table = _table(readings_csv(connection, study=study), study)
+    table = _analysed(connection, study).table
     if reader not in table.readers:
         raise NotFound("There is no such reader in this study.")
     figure = roc_figure(table, reader, positive=study.positive_class, form=form)
@@ -70,7 +66,7 @@ def draw_changes(
     connection: Connection, *, study: Study, reader: str, form: Form, by: Account
 ) -> bytes:
     """Draw how a reader's calls moved; NotFound for a reader without calls in both modalities."""
-    analysis = _analysis(readings_csv(connection, study=study), study)
+    analysis = _analysed(connection, study).analysis
     try:
         figure = reclassification_figure(analysis, reader, form=form)
     except ValueError as refused:
@@ -83,30 +79,36 @@ def draw_study(
     connection: Connection, *, study: Study, figure: StudyFigure, form: Form, by: Account
 ) -> bytes:
     """Draw a figure about all readers; NotFound where the readings do not make it."""
-    content = readings_csv(connection, study=study)
+    kept = _analysed(connection, study)
     try:
         if figure == "averaged-roc":
-            table = _table(content, study)
-            drawn = averaged_roc_figure(table, positive=study.positive_class, form=form)
+            drawn = averaged_roc_figure(kept.table, positive=study.positive_class, form=form)
         elif figure == "forest":
-            drawn = forest_figure(_analysis(content, study), form=form)
+            drawn = forest_figure(kept.analysis, form=form)
         else:
-            drawn = bars_figure(_analysis(content, study), form=form)
+            drawn = bars_figure(kept.analysis, form=form)
     except ValueError as refused:
         raise NotFound(str(refused)) from refused
     record_look(connection, study=study, what=f"figure {figure}", by=by)
     return drawn
 
 
-def _table(content: bytes, study: Study) -> ReadingTable:
+def _analysed(connection: Connection, study: Study) -> KeptAnalysis:
+    """Return the study's analysis, made once for its frozen readings."""
+    digest = check_frozen(connection, study=study)
+    return _kept.get((study.id, digest, study.positive_class), lambda: _analyse(connection, study))
+
+
+def _analyse(connection: Connection, study: Study) -> KeptAnalysis:
+    content = readings_csv(connection, study=study)
+    if content.count(b"\n") < 2:  # noqa: PLR2004 - the header and one row
+        raise Conflict("Nobody has read a case in this study: there is nothing to analyse.")
     options = AnalysisOptions(positive=study.positive_class)
-    return table_of(read_file(content, "readings.csv", options), options)
-
-
-def _analysis(content: bytes, study: Study) -> StudyAnalysis:
-    # No figure shows a bootstrap interval.
-    options = AnalysisOptions(positive=study.positive_class, bootstrap=0)
-    return analyse_content(content, name="readings.csv", options=options)
+    file = read_file(content, "readings.csv", options)
+    digest = hashlib.sha256(content).hexdigest()
+    return KeptAnalysis(
+        table_of(file, options), analyse_readings(file, options, sha256=digest), digest
+    )
 
 
 def record_look(connection: Connection, *, study: Study, what: str, by: Account) -> None:

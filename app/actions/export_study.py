@@ -117,7 +117,17 @@ COLUMNS = (
 
 
 def readings_csv(connection: Connection, *, study: Study) -> bytes:
-    """Return readings.csv of an unblinded study.
+    """Return readings.csv of an unblinded study; raises Conflict as `check_frozen` does."""
+    check_frozen(connection, study=study)
+    rows = results.exported_readings(connection, study.id)
+    return _csv(
+        [column.name for column in COLUMNS],
+        [[column.cell(row) for column in COLUMNS] for row in rows],
+    )
+
+
+def check_frozen(connection: Connection, *, study: Study) -> str:
+    """Return the SHA-256 of an unblinded study's readings.
 
     Raises Conflict before unblinding, and when the readings are no longer those frozen then.
     """
@@ -126,16 +136,13 @@ def readings_csv(connection: Connection, *, study: Study) -> bytes:
             f'The study "{study.code}" is {study.state}. Readings with truth leave the system '
             "only after unblinding."
         )
-    if results.current_data_sha256(connection, study.id) != study.data_sha256:
+    digest = results.current_data_sha256(connection, study.id)
+    if digest != study.data_sha256:
         raise Conflict(
             "The readings are no longer those that were frozen at unblinding. They are withheld; "
             "run `reread verify` and keep this database as it is."
         )
-    rows = results.exported_readings(connection, study.id)
-    return _csv(
-        [column.name for column in COLUMNS],
-        [[column.cell(row) for column in COLUMNS] for row in rows],
-    )
+    return digest
 
 
 def codebook_csv() -> bytes:

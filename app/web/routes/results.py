@@ -1,8 +1,8 @@
 """Results and export of an unblinded study; every look and every file is written down."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app import __version__
@@ -17,27 +17,47 @@ from app.actions.analyse_study import (
 )
 from app.actions.design_study import find_study
 from app.db import results, studies
-from app.db.session import Connection, Role
+from app.db.session import Role
 from app.db.studies import Study
-from app.domain.access import Account
 from app.domain.errors import Conflict, NotFound
 from app.statistics.figures import Form
 from app.web.access import AnalystConnection, CoordinatorOnly
 from app.web.pages import ResultsPage
 from app.web.rendering import render
-from app.web.services import Services, services_of
+from app.web.services import services_of
 
-router = APIRouter()
+router = APIRouter(prefix="/studies/{code}")
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
 
 
-@router.get("/studies/{code}/results")
-def show_results(
+def _unblinded(
     request: Request, viewer: CoordinatorOnly, connection: AnalystConnection, code: str
+) -> Study:
+    """Give an unblinded study of the viewer's; raises Conflict while it is blinded.
+
+    The analyst's connection does not see blinded studies at all, so the reason is asked of the
+    coordinator's.
+    """
+    study = studies.study_by_code(connection, code)
+    if study is not None:
+        return study
+    with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as coordinators:
+        blinded = find_study(coordinators, code=code)
+    raise Conflict(
+        f'The study "{code}" is {blinded.state}. Results exist only after unblinding, which '
+        "follows closing."
+    )
+
+
+Unblinded = Annotated[Study, Depends(_unblinded)]
+
+
+@router.get("/results")
+def show_results(
+    viewer: CoordinatorOnly, connection: AnalystConnection, study: Unblinded
 ) -> Response:
     """Show the results page."""
-    study = unblinded_study(services_of(request), connection, viewer, code)
     found = analyse_study(connection, study=study, by=viewer)
     if study.model_version_id is None:
         raise NotFound("This study has no model.")
@@ -59,99 +79,73 @@ def show_results(
     return render(page)
 
 
-@router.get("/studies/{code}/results/analysis.json")
+@router.get("/results/analysis.json")
 def download_analysis(
-    request: Request, viewer: CoordinatorOnly, connection: AnalystConnection, code: str
+    viewer: CoordinatorOnly, connection: AnalystConnection, study: Unblinded
 ) -> Response:
     """Give the numbers of the page as `reread analyse` writes them."""
-    study = unblinded_study(services_of(request), connection, viewer, code)
     found = analyse_study(connection, study=study, by=viewer)
-    return _download(as_text(found.analysis).encode(), f"{code}-analysis.json", "application/json")
+    return _download(
+        as_text(found.analysis).encode(), f"{study.code}-analysis.json", "application/json"
+    )
 
 
-@router.get("/studies/{code}/results/roc/{reader}.{form}")
+@router.get("/results/roc/{reader}.{form}")
 def show_roc(
-    request: Request,
     viewer: CoordinatorOnly,
     connection: AnalystConnection,
-    code: str,
+    study: Unblinded,
     reader: str,
     form: Form,
 ) -> Response:
     """Draw a reader's ROC figure."""
-    study = unblinded_study(services_of(request), connection, viewer, code)
     drawn = draw_roc(connection, study=study, reader=reader, form=form, by=viewer)
     return Response(drawn, media_type=FIGURES[form])
 
 
-@router.get("/studies/{code}/results/changes/{reader}.{form}")
+@router.get("/results/changes/{reader}.{form}")
 def show_changes(
-    request: Request,
     viewer: CoordinatorOnly,
     connection: AnalystConnection,
-    code: str,
+    study: Unblinded,
     reader: str,
     form: Form,
 ) -> Response:
     """Draw how a reader's calls moved."""
-    study = unblinded_study(services_of(request), connection, viewer, code)
     drawn = draw_changes(connection, study=study, reader=reader, form=form, by=viewer)
     return Response(drawn, media_type=FIGURES[form])
 
 
-@router.get("/studies/{code}/results/figures/{figure}.{form}")
+@router.get("/results/figures/{figure}.{form}")
 def show_figure(
-    request: Request,
     viewer: CoordinatorOnly,
     connection: AnalystConnection,
-    code: str,
+    study: Unblinded,
     figure: StudyFigure,
     form: Form,
 ) -> Response:
     """Draw a figure about all readers."""
-    study = unblinded_study(services_of(request), connection, viewer, code)
     drawn = draw_study(connection, study=study, figure=figure, form=form, by=viewer)
     return Response(drawn, media_type=FIGURES[form])
 
 
-@router.get("/studies/{code}/export/{name}")
+@router.get("/export/{name}")
 def download_export(
-    request: Request,
     viewer: CoordinatorOnly,
     connection: AnalystConnection,
-    code: str,
+    study: Unblinded,
     name: Literal["readings.csv", "codebook.csv", "export.zip"],
 ) -> Response:
     """Give the readings, the codebook, or the whole export that `reread verify` can prove."""
-    study = unblinded_study(services_of(request), connection, viewer, code)
     if name == "export.zip":
         content = export_study.export_zip(connection, study=study, by=viewer)
-        return _download(content, f"{code}.zip", "application/zip")
+        return _download(content, f"{study.code}.zip", "application/zip")
     if name == "codebook.csv":
         content = export_study.codebook_csv()
     else:
         content = export_study.readings_csv(connection, study=study)
         export_study.record_export(connection, study=study, what=name, content=content, by=viewer)
-    return _download(content, f"{code}-{name}", "text/csv; charset=utf-8")
-
-
-def unblinded_study(
-    services: Services, connection: Connection, viewer: Account, code: str
-) -> Study:
-    """Return an unblinded study of the viewer's; raises Conflict while it is blinded.
-
-    The analyst's connection does not see blinded studies at all, so the reason is asked of the
-    coordinator's.
-    """
-    study = studies.study_by_code(connection, code)
-    if study is not None:
-        return study
-    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as coordinators:
-        blinded = find_study(coordinators, code=code)
-    raise Conflict(
-        f'The study "{code}" is {blinded.state}. Results exist only after unblinding, which '
-        "follows closing."
-    )
+    return _download(content, f"{study.code}-{name}", "text/csv; charset=utf-8")
 
 
 def _download(content: bytes, name: str, kind: str) -> Response:
