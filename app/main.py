@@ -14,7 +14,17 @@ from app.web.access import refuse_undeclared
 from app.web.protection import Protection
 from app.web.refusals import add_refusals
 from app.web.rendering import STATIC
-from app.web.routes import accounts, home, importing, models, reading_room, results, studies
+from app.web.routes import (
+    accounts,
+    home,
+    importing,
+    models,
+    monitor,
+    readers,
+    reading_room,
+    results,
+    studies,
+)
 from app.web.services import Services
 
 LARGEST_FORM = 1024**2  # bytes; only the import takes more
@@ -37,7 +47,17 @@ def build_app(
         max_body_size=LARGEST_FORM,
     )
     app.state.services = Services(settings, database, Storage(settings.storage_url), clock)
-    for corner in (accounts, home, importing, studies, reading_room, results, models):
+    for corner in (
+        accounts,
+        home,
+        importing,
+        studies,
+        readers,
+        monitor,
+        reading_room,
+        results,
+        models,
+    ):
         app.include_router(corner.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_refusals(app)

@@ -15,7 +15,6 @@ from app.db.results import ReferenceSource
 from app.db.studies import (
     CaseRow,
     ModelVersion,
-    OpenInvitation,
     ReaderProgress,
     Study,
     StudyCounts,
@@ -150,8 +149,8 @@ class NewStudyPage(Page):
 class StudyPage(Page):
     """GET /studies/{code}: the coordinator's overview, from draft to export.
 
-    Forms: POST /studies/{code}/score (field model_version), /open, /close,
-    /invitations (field email). Links: import, cases, unblind, results, export.
+    Forms: POST /studies/{code}/score (field model_version), /open, /close. Links: the tabs of
+    the study, import, unblind, export.
     The block "progress" alone is served at /studies/{code}/progress and polls itself.
     """
 
@@ -159,12 +158,10 @@ class StudyPage(Page):
     study: Study
     counts: StudyCounts
     readers: list[ReaderProgress]
-    invitations: list[OpenInvitation]
     model: ModelVersion | None  # the study's
     models: list[ModelVersion]  # to choose from while the study is a draft
     scoring: bool  # jobs are waiting or running
     failed_jobs: int
-    invitation_link: str | None = None  # shown once, right after it was made
 
 
 @dataclass(frozen=True, kw_only=True)

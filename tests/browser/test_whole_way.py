@@ -72,6 +72,7 @@ def score_everything(database: Database, scorer: Scorer) -> None:
 
 
 def invite(cora: Person, email: str) -> str:
+    cora.goto("/studies/bcc-2027/readers")
     cora.page.fill("[name=email]", email)
     cora.page.get_by_role("button", name="Make a link").click()
     return cora.page.input_value("#invitation-link")

@@ -101,29 +101,6 @@ def close_study(viewer: CoordinatorOnly, connection: CoordinatorConnection, code
     return _to_study(code)
 
 
-@router.post("/studies/{code}/invitations")
-def invite_reader(
-    request: Request,
-    viewer: CoordinatorOnly,
-    connection: CoordinatorConnection,
-    code: str,
-    email: Annotated[str, Form()] = "",
-) -> Response:
-    """Make an invitation; its link is shown once, in this answer."""
-    study = design_study.find_study(connection, code=code)
-    services = services_of(request)
-    try:
-        token = manage_accounts.invite_reader(
-            connection, study=study.id, email=email, now=services.clock(), by=viewer
-        )
-    except InvalidInput as refusal:
-        page = _study_page(connection, viewer, code, problem=str(refusal))
-        return render(page, status=refusal.status)
-    base = services.settings.public_url or str(request.base_url).rstrip("/")
-    link = f"{base}/invitations/{token}"
-    return render(_study_page(connection, viewer, code, invitation_link=link))
-
-
 @router.get("/studies/{code}/cases")
 def show_cases(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
     """Show the gallery."""
@@ -206,7 +183,6 @@ def _study_page(
     code: str,
     *,
     problem: str | None = None,
-    invitation_link: str | None = None,
 ) -> StudyPage:
     study = design_study.find_study(connection, code=code)
     queue = jobs.job_counts(connection, study.id)
@@ -217,12 +193,10 @@ def _study_page(
         study=study,
         counts=studies.counts_of(connection, study.id),
         readers=studies.progress_of(connection, study.id),
-        invitations=studies.invitations_of(connection, study.id),
         model=studies.model_version(connection, model) if model else None,
         models=studies.model_versions(connection),
         scoring=queue.unfinished > 0,
         failed_jobs=queue.failed,
-        invitation_link=invitation_link,
     )
 
 
