@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -18,7 +19,17 @@ from typing import IO, Self
 
 from app import image_decoding
 from app.domain.errors import InvalidInput, Problem, TooLarge, Unavailable
-from app.image_decoding import MAX_BYTES, MAX_EDGE, READY, REPLY, REQUEST, CleanImage, clean_image
+from app.domain.image_quality import ImageQuality
+from app.image_decoding import (
+    MAX_BYTES,
+    MAX_EDGE,
+    MEASURES,
+    READY,
+    REPLY,
+    REQUEST,
+    CleanImage,
+    clean_image,
+)
 
 __all__ = ["CleanImage", "ImageCleaner", "clean_image"]
 
@@ -140,7 +151,8 @@ class _Child:
 def _bare_environment() -> dict[str, str]:
     """Give what Python needs to start, and no secret of ours."""
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {"LC_ALL": "C.UTF-8", **kept}
+    # One thread: a buffer for each core of a large machine would not fit into the child's memory.
+    return {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", **kept}
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -155,10 +167,19 @@ def _exchange(to_child: IO[bytes], from_child: IO[bytes], data: bytes) -> CleanI
     cleaned, width, height, length = REPLY.unpack(_exactly(from_child, REPLY.size))
     if length > _MAX_REPLY or max(width, height) > MAX_EDGE:
         raise _ChildEndedError
-    body = _exactly(from_child, length)
     if not cleaned:
-        raise InvalidInput(body.decode(errors="replace"))
-    return CleanImage(body, "image/jpeg", width, height)
+        raise InvalidInput(_exactly(from_child, length).decode(errors="replace"))
+    quality, perceptual_hash = _measures(_exactly(from_child, MEASURES.size))
+    body = _exactly(from_child, length)
+    return CleanImage(body, "image/jpeg", width, height, quality, perceptual_hash)
+
+
+def _measures(data: bytes) -> tuple[ImageQuality, int]:
+    *numbers, perceptual_hash = MEASURES.unpack(data)
+    # What a child says is as foreign as the picture; NaN would be no JSON and no limit's match.
+    if not all(map(isfinite, numbers)):
+        raise _ChildEndedError
+    return ImageQuality(*numbers), perceptual_hash
 
 
 def _exactly(pipe: IO[bytes], length: int) -> bytes:

@@ -283,6 +283,29 @@ def test_a_picture_that_takes_too_long_ends_its_child_alone(
         assert isinstance(pool.clean("b.jpg", hostile.saved(hostile.photograph())), CleanImage)
 
 
+def test_a_child_that_answers_with_no_number_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = (
+        "import app.image_decoding as d, dataclasses, sys\n"
+        "clean = d.clean_image\n"
+        "def lie(data):\n"
+        "    said = clean(data)\n"
+        "    wrong = dataclasses.replace(said.quality, sharpness=float('nan'))\n"
+        "    return dataclasses.replace(said, quality=wrong)\n"
+        "d.clean_image = lie\n"
+        "d.answer(sys.stdin.buffer, sys.stdout.buffer)"
+    )
+    started = subprocess.Popen
+
+    def lying_child(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+        return started([command[0], "-c", script], **options)
+
+    with ImageCleaner(1) as pool:
+        monkeypatch.setattr(subprocess, "Popen", lying_child)
+        assert isinstance(pool.clean("a.jpg", hostile.saved(hostile.photograph())), Problem)
+
+
 def test_forty_megapixels_fit_into_the_memory_of_a_child(cleaner: ImageCleaner) -> None:
     result = cleaner.clean("large.png", hostile.bomb(6320, 6320))
     assert isinstance(result, CleanImage)
@@ -305,7 +328,7 @@ def in_child(statement: str) -> str:
 
 def test_the_child_holds_neither_torch_nor_the_web_application() -> None:
     held = in_child("import sys; print(*sys.modules)").split()
-    for name in ("torch", "numpy", "fastapi", "sqlalchemy", "psycopg", "app.main", "app.db"):
+    for name in ("torch", "scipy", "fastapi", "sqlalchemy", "psycopg", "app.main", "app.db"):
         assert name not in held
     assert "app.image_decoding" in held
 
