@@ -16,6 +16,7 @@ import torch
 from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
+from models.architecture import refuse_configuration, refuse_model
 from models.backbone_record import Activation, BackboneRecord
 from models.backbone_sources import configuration_of, weights_path
 from models.clip import Clip
@@ -45,13 +46,9 @@ class Backbone:
 def build(record: BackboneRecord) -> Clip:
     """Build the architecture with random weights; raises BackboneMismatchError."""
     config = record.config or configuration_of(record.name)
-    vision = config["vision_cfg"]
-    if "timm_model_name" in vision or not isinstance(vision["layers"], int):
-        raise BackboneMismatchError(
-            f"The image encoder of {record.name!r} is no plain vision transformer, which the "
-            "heat-map needs; use a ViT model such as ViT-B-16-quickgelu."
-        )
+    refuse_configuration(config, record.name)
     model = cast("Clip", open_clip.CLIP(**config))
+    refuse_model(model, record.name)
     block = cast("nn.Module", model.visual.transformer.resblocks[-1])
     quick = any(isinstance(part, QuickGELU) for part in block.modules())
     built: Activation = "quick_gelu" if quick else "gelu"

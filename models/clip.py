@@ -12,11 +12,25 @@ from torch import Tensor, nn
 Step = Callable[[Tensor], Tensor]
 
 
+class SelfAttention(Protocol):
+    """torch's nn.MultiheadAttention, whose own types are incomplete."""
+
+    num_heads: int
+    head_dim: int  # E = W / H
+    in_proj_weight: Tensor  # (3 W, W): queries, keys, values
+    in_proj_bias: Tensor  # (3 W,)
+
+    @property
+    def out_proj(self) -> Step: ...  # noqa: D102
+
+
 class Block(Protocol):
     """One residual attention block of a transformer."""
 
     @property
     def ln_1(self) -> Step: ...  # noqa: D102 named as in open_clip
+    @property
+    def attn(self) -> SelfAttention: ...  # noqa: D102
     @property
     def ls_1(self) -> Step: ...  # noqa: D102
     @property
@@ -25,10 +39,6 @@ class Block(Protocol):
     def ls_2(self) -> Step: ...  # noqa: D102
     @property
     def mlp(self) -> Step: ...  # noqa: D102
-
-    def attention(self, q_x: Tensor) -> Tensor:
-        """Attention of the tokens to one another. (B, L, W) to (B, L, W)."""
-        ...
 
     def __call__(self, q_x: Tensor) -> Tensor:
         """Whole block. (B, L, W) to (B, L, W)."""
@@ -58,9 +68,11 @@ class VisionTower(Protocol):
     @property
     def transformer(self) -> Transformer: ...  # noqa: D102
 
+    @property
+    def ln_post(self) -> Step: ...  # noqa: D102
+
     # open_clip offers no public way to stop before the last block and go on from there.
     def _embeds(self, x: Tensor) -> Tensor: ...  # (B, 3, H, W) to (B, 1 + P, W)
-    def _pool(self, x: Tensor) -> tuple[Tensor, Tensor]: ...  # to (B, W), (B, P, W)
 
 
 class Clip(Protocol):
@@ -72,6 +84,7 @@ class Clip(Protocol):
     positional_embedding: Tensor  # (L, W)
     text_projection: Tensor  # (W, D)
     attn_mask: Tensor  # (L, L)
+    text_pool_type: str  # which token's output is read
     token_embedding: nn.Embedding
 
     @property

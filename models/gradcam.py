@@ -6,7 +6,8 @@ BCC and what is negative for SK, and the map does not fade when the model is sur
 
 The layer is the first LayerNorm of the last block. The block's own output would give
 exactly zero at every patch, because only the class token is read after it. Nothing before
-the last block needs a gradient, so nothing before it is recorded.
+the last block needs a gradient, so nothing before it is recorded; and of the last block only
+what its class token reads is computed (models.class_token).
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.class_token import class_token_after
 from models.clip import Clip
-from models.errors import BackboneMismatchError
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,6 @@ def margin_maps(model: Clip, inputs: Tensor, direction: Tensor) -> MarginMaps:
     classes' text features: its product with a unit image feature is the margin.
     """
     visual = model.visual
-    if not visual.transformer.batch_first:
-        raise BackboneMismatchError(
-            "This image encoder puts tokens before images, which the heat-map cannot read; "
-            "build it with open_clip 3 or later."
-        )
     blocks = visual.transformer.resblocks
     with torch.no_grad():
         x = visual._embeds(inputs)  # (B, 1 + P, W)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] see models.clip
@@ -58,9 +54,7 @@ def margin_maps(model: Clip, inputs: Tensor, direction: Tensor) -> MarginMaps:
         normalised = last.ln_1(x)  # (B, 1 + P, W)
     with torch.enable_grad():
         target = normalised.detach().requires_grad_()
-        x = x + last.ls_1(last.attention(q_x=target))  # (B, 1 + P, W)
-        x = x + last.ls_2(last.mlp(last.ln_2(x)))  # (B, 1 + P, W)
-        pooled, _ = visual._pool(x)  # (B, W)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        pooled = visual.ln_post(class_token_after(last, x[:, 0], target))  # (B, W)
         features = functional.normalize(pooled @ visual.proj, dim=-1)  # (B, D)
         margins = features @ direction  # (B,)
         (gradient,) = torch.autograd.grad(margins.sum(), target)

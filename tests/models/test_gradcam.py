@@ -70,10 +70,27 @@ def vit_b_16() -> Clip:
     return model
 
 
+def small(**vision: object) -> Clip:
+    """A small CLIP with random weights whose image encoder is changed as named."""
+    config: dict[str, Any] = {
+        "embed_dim": 32,
+        "quick_gelu": vision.pop("quick_gelu", False),
+        "vision_cfg": {"image_size": 64, "patch_size": 16, "width": 128, "layers": 3} | vision,
+        "text_cfg": {"context_length": 8, "vocab_size": 16, "width": 64, "layers": 1},
+    }
+    torch.manual_seed(3)
+    model: Any = open_clip.CLIP(**config)
+    # LayerNorms and biases begin as nothing: given values, a mistake with them shows.
+    for name, value in model.named_parameters():
+        if name.endswith("bias") or "ln_" in name or "ls_" in name:
+            nn.init.normal_(value, mean=0.5, std=0.5)
+    model.eval().requires_grad_(False)
+    return model
+
+
 def some_inputs(model: Clip, count: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(2)
-    size = model.visual.image_size[0]
-    inputs = torch.randn(count, 3, size, size, generator=generator)
+    inputs = torch.randn(count, 3, *model.visual.image_size, generator=generator)
     return inputs, torch.randn(model.visual.proj.shape[1], generator=generator)
 
 
@@ -99,6 +116,35 @@ def test_the_map_equals_the_librarys(
     highest = positive.max(axis=(1, 2), keepdims=True)
     agreement = np.corrcoef(((positive - lowest) / highest).ravel(), finished.ravel())[0, 1]
     assert agreement > 0.999
+
+
+@pytest.mark.parametrize(
+    "vision",
+    [
+        {"quick_gelu": True},
+        {"quick_gelu": False},
+        {"image_size": (48, 80)},
+        {"image_size": 70},  # not a multiple of the patch: the rest is not seen
+        {"patch_size": 32},
+        {"ls_init_value": 0.1},
+        {"final_ln_after_pool": True},
+        {"no_ln_pre": True},
+        {"head_width": 16},
+        {"layers": 1},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_kind_of_tower_that_is_served_equals_the_library(
+    vision: dict[str, object], count: int
+) -> None:
+    model = small(**vision)
+    inputs, direction = some_inputs(model, count)
+    ours = margin_maps(model, inputs, direction)
+    signed, _ = library_maps(model, inputs, direction)
+    assert np.abs(ours.maps.numpy() - signed).max() <= 1e-5 * min(1.0, np.abs(signed).max())
+    plain = model.encode_image(inputs, normalize=True) @ direction
+    assert torch.allclose(ours.margins, plain, atol=1e-5)
 
 
 def test_swapping_the_classes_changes_the_sign_only(tiny: Backbone) -> None:

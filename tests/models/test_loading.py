@@ -171,6 +171,40 @@ def test_an_unknown_open_clip_name_and_a_convolutional_one_are_refused() -> None
         build(replace(record, name="RN50", config=None))
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("coca_ViT-B-32", "third encoder"),
+        ("roberta-ViT-B-32", "text encoder comes from another library"),
+        ("ViT-B-16-SigLIP", "no plain vision transformer"),
+        ("ViT-L-14-CLIPA", "class token alone"),
+        ("ViT-L-14-worldwide", "end token under a causal mask"),
+    ],
+)
+def test_architectures_that_read_their_tokens_otherwise_are_refused(name: str, reason: str) -> None:
+    record = replace(backbone_record(DEFAULT_FOLDER), name=name, config=None)
+    with torch.device("meta"), pytest.raises(BackboneMismatchError, match=reason):
+        build(record)
+
+
+@pytest.mark.parametrize(
+    ("vision", "reason"),
+    [
+        ({"pool_type": "avg"}, "class token alone"),
+        ({"attentional_pool": True}, "class token alone"),
+        ({"block_type": "custom"}, "attention of a kind of its own"),
+        ({"qk_norm": True}, "attention of a kind of its own"),
+        ({"layers": (1, 1, 1, 1)}, "no plain vision transformer"),
+    ],
+)
+def test_a_configuration_of_another_kind_is_refused(vision: dict[str, object], reason: str) -> None:
+    record = backbone_record(DEFAULT_FOLDER)
+    assert record.config is not None
+    changed = record.config | {"vision_cfg": record.config["vision_cfg"] | vision}
+    with pytest.raises(BackboneMismatchError, match=reason):
+        build(replace(record, config=changed))
+
+
 def test_an_open_clip_name_with_a_local_file_opens(tmp_path: Path) -> None:
     # A built-in name whose configuration is replaced by a tiny one: the same path as
     # ViT-B-16-quickgelu with a downloaded file, at a thousandth of the weights.
