@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from reference_data import FOLDER, pair
 
 from app.statistics.clustered import clustered_auc, clustered_auc_difference
+from app.statistics.clustered_calibration import calibration_curve, clustered_calibration
 from app.statistics.clustered_means import (
     ClusteredProportion,
     clustered_mean,
@@ -134,3 +136,27 @@ def test_a_share_of_one_counts_patients_and_one_patient_has_no_interval() -> Non
     assert (alone.value, alone.low, alone.notes[0].code) == (1, None, "one_patient")
     nothing = clustered_proportion(everyone, ~everyone, ["a"] * 6)
     assert (nothing.value, nothing.denominator) == (None, 0)
+
+
+def test_calibration_has_the_estimates_of_glm_and_the_errors_of_sandwich() -> None:
+    found = clustered_calibration(FIRST, TRUTH, PATIENT)
+    intercept, slope = found.intercept, found.slope
+    values = [intercept.value, slope.value, intercept.se, slope.se]
+    assert values == pytest.approx(R["calibration"], abs=1e-9)
+    assert [found.in_the_large.value, found.in_the_large.se] == pytest.approx(
+        R["in_the_large"], abs=1e-9
+    )
+
+
+def test_the_calibration_curve_has_groups_of_equal_size_that_hold_every_image() -> None:
+    curve = calibration_curve(FIRST, TRUTH, PATIENT)
+    assert [group.observed.denominator for group in curve] == [18] * 5 + [17] * 5
+    assert sum(group.observed.numerator for group in curve) == TRUTH.sum()
+    assert all(one.highest <= two.lowest for one, two in pairwise(curve))
+    assert calibration_curve(FIRST[:9], TRUTH[:9], PATIENT[:9]) == ()
+
+
+def test_certain_probabilities_have_no_calibration_line_but_a_brier_score() -> None:
+    found = clustered_calibration(TRUTH.astype(np.float64), TRUTH, PATIENT)
+    assert (found.slope.value, found.intercept.value, found.brier.value) == (None, None, 0)
+    assert found.notes[0].code == "certain_probabilities"

@@ -1,0 +1,88 @@
+"""A model's accuracy on parts of a cohort: no test between parts, no number for a small part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.statistics.arrays import Bools, Floats
+from app.statistics.clustered import ClusteredAuc, Counts, clustered_auc, counts
+from app.statistics.clustered_means import ClusteredProportion, clustered_proportion
+from app.statistics.notes import Note
+from app.statistics.table import natural_key
+
+FEWEST_PATIENTS = 10
+"""A number is given for a part with at least so many patients of each class that it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortPart:
+    """The images with one value of a characteristic; None where there are too few patients."""
+
+    value: str
+    n: Counts
+    auc: ClusteredAuc | None
+    sensitivity: ClusteredProportion | None
+    specificity: ClusteredProportion | None
+
+
+@dataclass(frozen=True, slots=True)
+class CohortParts:
+    """All parts by one characteristic, and the images whose value is not known."""
+
+    parts: tuple[CohortPart, ...]
+    unknown_images: int
+    notes: tuple[Note, ...] = ()
+
+
+def cohort_parts(
+    probabilities: Floats,
+    truth: Bools,
+    cluster: Sequence[str],
+    values: Sequence[str | None],
+    *,
+    threshold: float,
+) -> CohortParts:
+    """Accuracy for each of `values` (N), which name the part of each image; None: not known."""
+    found: list[CohortPart] = []
+    for name in sorted({value for value in values if value is not None}, key=natural_key):
+        chosen = np.array([value == name for value in values])
+        inside = [one for one, keep in zip(cluster, chosen, strict=True) if keep]
+        found.append(_part(name, probabilities[chosen], truth[chosen], inside, threshold))
+    unknown = sum(value is None for value in values)
+    return CohortParts(tuple(found), unknown, _notes(found))
+
+
+def _part(
+    name: str, probabilities: Floats, truth: Bools, cluster: Sequence[str], threshold: float
+) -> CohortPart:
+    n = counts(truth, cluster)
+    called = probabilities >= threshold
+    positives = n.positive_patients >= FEWEST_PATIENTS
+    negatives = n.negative_patients >= FEWEST_PATIENTS
+    return CohortPart(
+        name,
+        n,
+        clustered_auc(probabilities, truth, cluster) if positives and negatives else None,
+        clustered_proportion(called, truth, cluster) if positives else None,
+        clustered_proportion(~called, ~truth, cluster) if negatives else None,
+    )
+
+
+def _notes(parts: list[CohortPart]) -> tuple[Note, ...]:
+    small = [part.value for part in parts if part.auc is None]
+    if not small:
+        return ()
+    text = (
+        f"Fewer than {FEWEST_PATIENTS} patients of a class in: {', '.join(small)}. What would rest "
+        "on them is not computed."
+    )
+    return (Note("small_group", text),)
+
+
+def age_group(age: int | None) -> str | None:
+    """Name the group of an age in years."""
+    if age is None:
+        return None
+    groups: Mapping[int, str] = {50: "under 50", 65: "50 to 64", 80: "65 to 79"}
+    return next((name for limit, name in groups.items() if age < limit), "80 and over")
