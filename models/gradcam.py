@@ -31,6 +31,10 @@ class MarginMaps:
     margins: Tensor
     maps: Tensor
 
+    def chosen(self, images: Tensor) -> "MarginMaps":
+        """Keep some of the images, chosen by (B,) booleans."""
+        return MarginMaps(self.margins[images], self.maps[images])
+
 
 def map_grid(model: Clip, inputs: Tensor) -> tuple[int, int]:
     """Rows and columns of patches, derived from the input (B, 3, H, W)."""

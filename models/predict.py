@@ -67,6 +67,16 @@ class Predictor:
         backbone = open_backbone(files.backbone, folder, device=device)
         return cls(description, backbone, _direction(files, backbone, device), device)
 
+    @property
+    def backbone(self) -> Backbone:
+        """The frozen backbone, for measurements beside the prediction."""
+        return self._backbone
+
+    @property
+    def direction(self) -> Tensor:
+        """Scale times the difference of the two classes' text features. (D,)."""
+        return self._direction
+
     def predict(self, images: Sequence[Image.Image]) -> list[ImagePrediction]:
         """Score photographs of any size, in order; raises UnusableImageError."""
         predictions: list[ImagePrediction] = []

@@ -52,7 +52,10 @@ def demo_rows() -> list[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def demo_images(demo_rows: list[dict[str, str]]) -> list[Image.Image]:
-    return [Image.open(DEMO / "images" / row["image"]) for row in demo_rows]
+    images = [Image.open(DEMO / "images" / row["image"]) for row in demo_rows]
+    for image in images:
+        image.load()  # which closes the file
+    return images
 
 
 def random_record(folder: Path, *, quick_gelu: bool) -> BackboneRecord:
