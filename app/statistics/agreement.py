@@ -13,6 +13,7 @@ References
    1971;76:378-382.
 .. [4] Gwet KL. Computing inter-rater reliability and its variance in the presence of high
    agreement. British Journal of Mathematical and Statistical Psychology 2008;61:29-48.
+.. [5] Gwet KL. Handbook of Inter-Rater Reliability, 4th edition. Advanced Analytics 2014 (AC2).
 """
 
 from dataclasses import dataclass
@@ -117,6 +118,28 @@ def gwet_ac1(calls: Bools) -> Coefficient:
     own_chance = share * (1 - mean_share) + (1 - share) * mean_share
     own = (agreed - chance) / (1 - chance) - 2 * (1 - ac1) * (own_chance - chance) / (1 - chance)
     return _coefficient(ac1, _variance_of_mean(own, ac1), "Gwet 2008")
+
+
+def gwet_ac2(scores: Floats, scale: Floats) -> Coefficient:
+    """Gwet's AC2 [5]_ of scores (R, N) on an ordinal `scale` (Q,), Q >= 2, rising.
+
+    Quadratic weights 1 - (x - y)^2 / (range of the scale)^2, over all values of the scale whether
+    they were used or not; standard error over cases as in [4]_. With two values it is the AC1.
+    """
+    weights = 1 - (scale[:, None] - scale[None, :]) ** 2 / (scale[-1] - scale[0]) ** 2
+    q, readers = scale.size, scores.shape[0]
+    used = (scores[:, :, None] == scale).sum(axis=0).astype(np.float64)  # (N, Q)
+    # Each pair of readers once both ways; a reader does not agree with itself.
+    agreed = ((used @ weights) * used).sum(axis=1) - readers
+    agreed /= readers * (readers - 1)
+    share = used / readers
+    mean_share = share.mean(axis=0)
+    spread = float(weights.sum()) / (q * (q - 1))
+    chance = spread * float((mean_share * (1 - mean_share)).sum())
+    ac2 = (float(agreed.mean()) - chance) / (1 - chance)
+    own_chance = spread * (share * (1 - mean_share)).sum(axis=1)
+    own = (agreed - chance) / (1 - chance) - 2 * (1 - ac2) * (own_chance - chance) / (1 - chance)
+    return _coefficient(ac2, _variance_of_mean(own, ac2), "Gwet 2014, quadratic weights")
 
 
 def _per_case(calls: Bools) -> tuple[Floats, Floats]:
