@@ -84,6 +84,8 @@ def table_of(file: ReadingsFile, options: AnalysisOptions) -> ReadingTable:
     """Make the table of a parsed file."""
     return table_from_rows(
         file.readings,
+        repeats=file.repeats,
+        unused=file.later,
         score_class=options.score_class or file.score_class,
         simulated=file.simulated,
     )

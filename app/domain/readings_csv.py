@@ -22,6 +22,9 @@ SYNONYMS: Mapping[str, str] = {
     "aiprobability": "ai_probability",
     "aicall": "ai_call",
     "simulated": "simulated",
+    "occasion": "occasion",
+    "repeat": "occasion",
+    "replicate": "occasion",
 }
 """Headers, written without case, spaces and underscores, and the column each stands for."""
 

@@ -24,13 +24,16 @@ MALIGNANT = "BCC"
 class ReadingsFile:
     """The readings of a file, or its problems: with a problem there is no reading.
 
-    `positive` is the positive class, `score_class` the class for which a high score speaks
-    (None: the positive one), `simulated` names the simulated readers, `subgroups` gives each
-    case's value of the column asked for.
+    `repeats` are second readings of the same case by the same reader in the same modality, `later`
+    counts third ones and further. `positive` is the positive class, `score_class` the class for
+    which a high score speaks (None: the positive one), `simulated` names the simulated readers,
+    `subgroups` gives each case's value of the column asked for.
     """
 
     form: str
     readings: tuple[Reading, ...]
+    repeats: tuple[Reading, ...]
+    later: int
     positive: str
     score_class: str | None
     simulated: frozenset[str]
@@ -77,7 +80,9 @@ def parse_readings(
     ]
     return ReadingsFile(
         form=form,
-        readings=tuple(checker.readings),
+        readings=checker.readings,
+        repeats=checker.repeats,
+        later=checker.later,
         positive=classes.positive,
         score_class=malignant[0] if malignant else None,
         simulated=frozenset(checker.simulated),
@@ -87,4 +92,4 @@ def parse_readings(
 
 
 def _refused(form: str, problems: Problems) -> ReadingsFile:
-    return ReadingsFile(form, (), "", None, frozenset(), {}, tuple(problems.found))
+    return ReadingsFile(form, (), (), 0, "", None, frozenset(), {}, tuple(problems.found))

@@ -17,7 +17,6 @@ References
 """
 
 from dataclasses import dataclass
-from itertools import combinations
 from math import sqrt
 
 import numpy as np
@@ -25,8 +24,6 @@ import numpy as np
 from app.statistics.arrays import Bools, Floats
 from app.statistics.notes import Note
 from app.statistics.tails import Z95
-
-MOST_LISTED_IN_PAIRS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,8 @@ class Agreement:
     """Agreement of two or more readers on the same `n` cases.
 
     `observed` is the share of agreeing pairs of calls, `prevalence` the share of positive calls.
-    `kappa` is Cohen's for two readers and Fleiss's for more.
+    `kappa` is Cohen's for two readers and Fleiss's for more. "Readers" may also be
+    the model, or the two occasions on which one reader read the same cases.
     """
 
     readers: tuple[str, ...]
@@ -55,15 +53,6 @@ class Agreement:
     prevalence: float
     kappa: Coefficient
     ac1: Coefficient
-
-
-@dataclass(frozen=True, slots=True)
-class ModalityAgreement:
-    """Agreement in one modality: among all readers, in pairs (to 30 readers), with the model."""
-
-    readers: Agreement | None
-    pairs: tuple[Agreement, ...]
-    model: dict[str, Agreement]
 
 
 def _coefficient(value: float | None, variance: float, method: str) -> Coefficient:
@@ -126,7 +115,8 @@ def gwet_ac2(scores: Floats, scale: Floats) -> Coefficient:
     Quadratic weights 1 - (x - y)^2 / (range of the scale)^2, over all values of the scale whether
     they were used or not; standard error over cases as in [4]_. With two values it is the AC1.
     """
-    weights = 1 - (scale[:, None] - scale[None, :]) ** 2 / (scale[-1] - scale[0]) ** 2
+    place = scale / np.abs(scale).max()  # scores may be too large to be squared
+    weights = 1 - (place[:, None] - place[None, :]) ** 2 / (place[-1] - place[0]) ** 2
     q, readers = scale.size, scores.shape[0]
     used = (scores[:, :, None] == scale).sum(axis=0).astype(np.float64)  # (N, Q)
     # Each pair of readers once both ways; a reader does not agree with itself.
@@ -170,27 +160,3 @@ def agreement(readers: tuple[str, ...], calls: Bools) -> Agreement:
         kappa,
         gwet_ac1(calls),
     )
-
-
-def modality_agreement(
-    readers: tuple[str, ...], called: Bools, known: Bools, model: Bools, model_known: Bools
-) -> ModalityAgreement:
-    """Agreement in one modality from calls (R, C), `known` where made; the model's (C,)."""
-    everyone = known.all(axis=0)
-    whole = None
-    if len(readers) > 1 and everyone.any():
-        whole = agreement(readers, called[:, everyone])
-    pairs: list[Agreement] = []
-    # With more readers the pairs would fill pages, and Fleiss's kappa says it in one number.
-    listed = len(readers) if len(readers) <= MOST_LISTED_IN_PAIRS else 0
-    for i, j in combinations(range(listed), 2):
-        both = known[i] & known[j]
-        if both.any():
-            pairs.append(agreement((readers[i], readers[j]), called[[i, j]][:, both]))
-    with_model: dict[str, Agreement] = {}
-    for i, reader in enumerate(readers):
-        both = known[i] & model_known
-        if both.any():
-            calls = np.stack((called[i][both], model[both]))
-            with_model[reader] = agreement((reader, "model"), calls)
-    return ModalityAgreement(whole, tuple(pairs), with_model)

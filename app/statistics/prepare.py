@@ -30,6 +30,8 @@ class Prepared:
     called: Integers  # (M, R, C) 1 positive, 0 negative, NONE
     scores: Floats  # (M, R, C) higher speaks for positive, nan
     read: Bools  # (M, R, C)
+    again_called: Integers  # (M, R, C) of second readings
+    again_scores: Floats  # (M, R, C)
     advice_called: Integers  # (R, C)
     model_called: Integers  # (C,)
     model_scores: Floats  # (C,)
@@ -48,14 +50,22 @@ def prepare(
     positive, negative = _classes(table, positive)
     modalities = _modalities(table, baseline, comparison, warnings)
     chosen = [table.modalities.index(name) for name in modalities]
-    scores, advice = table.scores[chosen], table.advice
+    scores, again, advice = table.scores[chosen], table.again_scores[chosen], table.advice
     within = _within_unit(scores)
     if speaks_for_other(table, positive, negative):
         # A probability of the other class, turned: 1 - p.
+        again = 1 - again if within else -again
         scores, advice = turned(scores), 1 - advice
         text = f"Scores speak for {table.score_class}; they were turned to speak for {positive}."
         warnings.append(Warning("scores_turned", "scores", text))
     used, called = _called(table, chosen, scores, positive, threshold, within, warnings)
+    again_called = _to_positive(table, table.again_calls[chosen], positive)
+    if used is not None:
+        fill = (again_called == NONE) & ~np.isnan(again)
+        again_called = np.where(fill, again >= used, again_called).astype(np.int64)
+    if table.unused:
+        text = f"{table.unused} third or later readings of a case by the same reader were not used."
+        warnings.append(Warning("later_readings", "agreement", text))
     advice_called = _to_positive(table, table.advice_calls, positive)
     fill = (advice_called == NONE) & ~np.isnan(advice)
     advice_called = np.where(fill, advice >= DEFAULT_THRESHOLD, advice_called).astype(np.int64)
@@ -69,6 +79,8 @@ def prepare(
         called=called,
         scores=scores,
         read=table.read[chosen],
+        again_called=again_called,
+        again_scores=again,
         advice_called=advice_called,
         model_called=model_called,
         model_scores=model_scores,

@@ -5,7 +5,6 @@ from math import isfinite
 
 import numpy as np
 
-from app.statistics.agreement import ModalityAgreement, modality_agreement
 from app.statistics.comparison import bootstrapped, compare
 from app.statistics.failures import failures
 from app.statistics.json_form import collect_warnings, merged
@@ -13,6 +12,7 @@ from app.statistics.mrmc import mrmc
 from app.statistics.notes import Warning  # noqa: A004 - the word of the results
 from app.statistics.prepare import Prepared, PrepareError, prepare
 from app.statistics.reading_metrics import ModalityMetrics, Readings, modality_metrics
+from app.statistics.study_agreement import study_agreement
 from app.statistics.study_results import DataSummary, ReaderAnalysis, StudyAnalysis
 from app.statistics.table import NONE, ReadingTable
 
@@ -56,7 +56,7 @@ def analyse(
     readers = tuple(_reader(study, r, cutoffs, bootstrap, seed) for r in range(len(study.readers)))
     model = _model(study)
     together = mrmc(study) if len(study.modalities) > 1 else None
-    agreed = _agreement(study)
+    agreed = study_agreement(study)
     places = {reader.reader: reader for reader in readers}
     found = [*study.warnings, *collect_warnings(places), *collect_warnings(model, "model")]
     found.extend(collect_warnings(together, "mrmc"))
@@ -153,19 +153,6 @@ def _direction(readers: tuple[ReaderAnalysis, ...]) -> tuple[Warning, ...]:
         "scores speak for the other class? Nothing was turned."
     )
     return (Warning("score_direction", "scores", text),)
-
-
-def _agreement(study: Prepared) -> dict[str, ModalityAgreement]:
-    return {
-        name: modality_agreement(
-            study.readers,
-            study.called[m] == 1,
-            study.called[m] != NONE,
-            study.model_called == 1,
-            study.model_called != NONE,
-        )
-        for m, name in enumerate(study.modalities)
-    }
 
 
 def _model(study: Prepared) -> ModalityMetrics | None:

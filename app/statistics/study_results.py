@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from app.statistics.agreement import ModalityAgreement
 from app.statistics.comparison import Comparison
 from app.statistics.failures import Failure
 from app.statistics.json_form import JsonValue, as_json
 from app.statistics.mrmc import Mrmc
 from app.statistics.notes import Warning  # noqa: A004 - the word of the results
 from app.statistics.reading_metrics import ModalityMetrics
+from app.statistics.study_agreement import ModalityAgreement
 
 
 @dataclass(frozen=True, slots=True)

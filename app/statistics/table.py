@@ -34,12 +34,16 @@ class ReadingTable:
     truth: Integers  # (C,) index into classes
     calls: Integers  # (M, R, C) index into classes, NONE where there is no call
     scores: Floats  # (M, R, C), nan where there is no score
+    again_calls: Integers  # (M, R, C) the same of second readings of a case
+    again_scores: Floats  # (M, R, C)
     advice_calls: Integers  # (R, C) the AI's call as shown to this reader, or NONE
     advice: Floats  # (R, C) the AI's probability, or nan
     rows: int
     score_class: str | None = None
     """The class for which a high score and a high AI probability speak; None: the positive one."""
     simulated: frozenset[str] = field(default_factory=frozenset[str])
+    unused: int = 0
+    """Third and later readings of a case, which nothing here uses."""
 
     @property
     def read(self) -> Bools:
@@ -54,6 +58,8 @@ class ReadingTable:
             truth=self.truth[chosen],
             calls=self.calls[:, :, chosen],
             scores=self.scores[:, :, chosen],
+            again_calls=self.again_calls[:, :, chosen],
+            again_scores=self.again_scores[:, :, chosen],
             advice_calls=self.advice_calls[:, chosen],
             advice=self.advice[:, chosen],
             rows=int(self.read[:, :, chosen].sum()),
@@ -70,17 +76,23 @@ def natural_key(name: str) -> tuple[tuple[int, str | int], ...]:
 def table_from_rows(
     rows: Iterable[Row],
     *,
+    repeats: Iterable[Row] = (),
+    unused: int = 0,
     score_class: str | None = None,
     simulated: frozenset[str] = frozenset(),
 ) -> ReadingTable:
-    """Build the table; TableError when two rows contradict each other or classes exceed two."""
-    kept = list(rows)
+    """Build the table; TableError when two rows contradict each other or classes exceed two.
+
+    `repeats` are second readings of cells of `rows`: they tell how far a reader agrees with
+    himself or herself, and nothing else.
+    """
+    kept, second = list(rows), list(repeats)
     if not kept:
         raise TableError("There is no reading to analyse.")
     readers = _names(row[0] for row in kept)
     cases = _names(row[1] for row in kept)
     modalities = _names(row[3] for row in kept)
-    classes = _classes(kept)
+    classes = _classes([*kept, *second])
     reader_at, case_at, modality_at, class_at = (
         {name: index for index, name in enumerate(names)}
         for names in (readers, cases, modalities, classes)
@@ -111,9 +123,16 @@ def table_from_rows(
             raise TableError(f"Reader {reader} has two different AI outputs for case {case}.")
         advice_calls[r, c] = max(said, advice_calls[r, c])
         advice[r, c] = advice[r, c] if probability is None else probability
+    again_calls, again_scores = np.full(shape, NONE, dtype=np.int64), np.full(shape, np.nan)
+    for reader, case, _truth, modality, call, score, _probability, _ai_call in second:
+        cell = modality_at[modality], reader_at[reader], case_at[case]
+        again_calls[cell] = NONE if call is None else class_at[call]
+        again_scores[cell] = np.nan if score is None else score
     return ReadingTable(
-        *(readers, cases, modalities, classes, truth, calls, scores, advice_calls, advice),
-        rows=len(kept),
+        *(readers, cases, modalities, classes, truth, calls, scores),
+        *(again_calls, again_scores, advice_calls, advice),
+        rows=len(kept) + len(second) + unused,
+        unused=unused,
         score_class=score_class,
         simulated=simulated,
     )

@@ -52,7 +52,10 @@ def test_synonyms_are_understood(header: str) -> None:
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ("A,2,SK,unaided,SK,0.1", "r.csv, row 5, column modality: Reader A has a unaided reading"),
+        (
+            "A,2,SK,unaided,SK,0.1",
+            "r.csv, row 5, column modality: Reader A read case 2 unaided already in row 4. Number",
+        ),
         ("A,2,BCC,aided,SK,0.1", "r.csv, row 5, column truth: Case 2 is BCC here and SK in row 4."),
         ("A,2,SK,aided,NV,0.1", "r.csv, row 5, column call: NV is a third class"),
         ("A,2,SK,aided,SK,nan", "r.csv, row 5, column score: nan is not a finite number."),
