@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app import __version__
-from app.db import cases, readings
+from app.db import cases, people, readings
 from app.db.session import Connection
 from app.domain.errors import Conflict, NotFound
 from app.domain.reading import LockedCall, Phase, ReadingState, Submission
@@ -110,7 +110,8 @@ def lock_aided(
     """Lock the actor's aided call (t3); show the next case, unless the reader wants a pause."""
     assignment = _find(connection, assignment_id)
     _lock(connection, assignment, Phase.AIDED, submission)
-    if not pause:
+    # A new version of the consent text holds back the next case, not the call just made.
+    if not pause and not people.consent_is_due(connection, assignment.study_id):
         serve_next(connection, study=assignment.study_id)
 
 

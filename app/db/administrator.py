@@ -42,6 +42,10 @@ AUDITED = {
     "served": "assignment_id",
     "reading": "id",
     "reveal": "assignment_id",
+    "membership": "id",
+    "reader_profile": "id",
+    "consent_text": "id",
+    "consent": "id",
 }
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
@@ -53,9 +57,32 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "no_change": _KEPT,
     "no_delete": _LIVING,
     "no_truncate": (*_KEPT, *_LIVING),
-    "guard": ("study", *_IN_DRAFT, "allocation", "assignment", "served", "reading", "reveal"),
+    "guard": (
+        "account",
+        "study",
+        *_IN_DRAFT,
+        "allocation",
+        "assignment",
+        "served",
+        "reading",
+        "reveal",
+    ),
     "guard_new": ("study",),
-    "guard_step": ("allocation", "assignment", "served", "reading", "reveal"),
+    "guard_part": ("enrolment", "coordinator", "membership"),
+    "guard_may_read": ("served", "reading", "reveal"),
+    "guard_step": (
+        "allocation",
+        "assignment",
+        "served",
+        "reading",
+        "reveal",
+        "coordinator",
+        "membership",
+        "reader_profile",
+        "consent_text",
+        "consent",
+        "reference_diagnosis",
+    ),
     "check_order": ("allocation",),
 }
 

@@ -20,13 +20,15 @@ Connection = psycopg.Connection[TupleRow]
 
 
 class Role(StrEnum):
-    """The database roles; each sees only what its users may (0001_first.sql, "rights")."""
+    """The database roles; each sees only what its users may (migrations, "rights")."""
 
     ACCOUNT = "reread_account"
     READER = "reread_reader"
     COORDINATOR = "reread_coordinator"
     ANALYST = "reread_analyst"
     WORKER = "reread_worker"
+    ADJUDICATOR = "reread_adjudicator"
+    AUDITOR = "reread_auditor"
 
 
 _REFUSALS: dict[str, type[Refusal]] = {"RR403": NotAllowed, "RR404": NotFound, "RR409": Conflict}

@@ -13,6 +13,29 @@ class AccountRole(StrEnum):
 
     READER = "reader"
     COORDINATOR = "coordinator"
+    MEMBER = "member"  # adjudicates or audits; neither reads nor coordinates
+    ADMINISTRATOR = "administrator"  # the installation's accounts; no part in any study
+
+
+class Part(StrEnum):
+    """What a person does in one study; a person has one part in it, for good."""
+
+    READER = "reader"
+    COORDINATOR = "coordinator"
+    ADJUDICATOR = "adjudicator"  # records the reference standard
+    AUDITOR = "auditor"  # reads everything, changes nothing
+
+    @property
+    def new_account(self) -> AccountRole:
+        """Return what an account is that is made for this part."""
+        known = {Part.READER: AccountRole.READER, Part.COORDINATOR: AccountRole.COORDINATOR}
+        return known.get(self, AccountRole.MEMBER)
+
+    def suits(self, account: AccountRole) -> bool:
+        """Say whether an account that exists can take the part."""
+        if self in {Part.READER, Part.COORDINATOR}:
+            return account is self.new_account
+        return account is not AccountRole.ADMINISTRATOR
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from app.domain.audit_chain import (
 )
 from app.domain.errors import InvalidInput, NotAllowed
 from tests.conftest import Cast
-from tests.reading.steps import finish, lock, superuser, unblind
+from tests.reading.steps import finish, lock, rows_of_people, superuser, unblind
 
 Chain = list[AuditEvent]
 
@@ -51,6 +51,7 @@ def finished(open_copy: Cast) -> Cast:
         finish(open_copy, open_copy.rita)
     finish(open_copy, open_copy.rolf)
     lock(open_copy, open_copy.rolf)
+    rows_of_people(open_copy)
     unblind(open_copy)
     return open_copy
 

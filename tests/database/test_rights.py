@@ -36,24 +36,29 @@ RIGHTS = {
             "study": "id code title state seed allocation_algorithm",
             "study_case": "id study_id",
         },
-        "INSERT": whole(
-            "account allocation assignment enrolment invitation sign_in_failure sign_in_session"
-        ),
+        "INSERT": {
+            **whole(
+                "account allocation assignment coordinator enrolment invitation sign_in_failure "
+                "sign_in_session"
+            ),
+            "membership": "study_id account_id role active reason changed_by",
+        },
         "UPDATE": whole("account invitation sign_in_session"),
         "DELETE": whole("sign_in_failure sign_in_session"),
     },
     "reread_reader": {
         "SELECT": {
-            "allocation": ALL,
-            "assignment": ALL,
-            "enrolment": ALL,
+            **whole("allocation assignment consent consent_text enrolment membership"),
             "image": "id study_id case_id position modality storage_key width height synthetic",
+            "reader_profile": ALL,
             "reading": ALL,
             "reveal": "assignment_id study_id reader_id revealed_at",
             "served": ALL,
             "study": "id code title instructions positive_class state demonstration",
         },
         "INSERT": {
+            "consent": "study_id reader_id consent_text_id",
+            "reader_profile": "study_id reader_id years_experience specialty training",
             "reading": "assignment_id study_id reader_id phase call confidence submission_id "
             "active_milliseconds",
             "served": "assignment_id study_id reader_id",
@@ -65,15 +70,13 @@ RIGHTS = {
             "allocation": ALL,
             "assignment": ALL,
             "case_prediction": "id study_id case_id model_version_id predicted_at",
-            "coordinator": ALL,
-            "enrolment": ALL,
-            "image": ALL,
+            **whole("consent consent_text coordinator enrolment image membership reader_profile"),
             "invitation": "id study_id email invited_by created_at expires_at accepted_by "
-            "accepted_at",
+            "accepted_at role",
             "model_version": ALL,
             "prediction": "id study_id image_id model_version_id predicted_at",
             "reading": "id assignment_id study_id reader_id phase active_milliseconds locked_at",
-            "reference_diagnosis": "case_id study_id source recorded_at",
+            "reference_diagnosis": "case_id study_id source recorded_at diagnosed_on",
             "reveal": "assignment_id study_id reader_id revealed_at",
             "served": ALL,
             "study": ALL,
@@ -84,6 +87,8 @@ RIGHTS = {
                 "allocation assignment coordinator enrolment image invitation "
                 "reference_diagnosis study_case"
             ),
+            "consent_text": "study_id text written_by",
+            "membership": "study_id account_id role active reason changed_by",
             "study": "id code title instructions positive_class seed allocation_algorithm "
             "model_version_id demonstration created_by",
         },
@@ -96,9 +101,30 @@ RIGHTS = {
         "SELECT": {
             "account": "id email name role simulated",
             **whole(
-                "allocation assignment audit_event case_prediction coordinator enrolment "
-                "image model_version prediction reading reference_diagnosis reveal served "
-                "study study_case"
+                "allocation assignment audit_event case_prediction consent consent_text "
+                "coordinator enrolment image membership model_version prediction reader_profile "
+                "reading reference_diagnosis reveal served study study_case"
+            ),
+        },
+    },
+    "reread_adjudicator": {
+        "SELECT": {
+            "image": "id study_id case_id position modality storage_key width height synthetic",
+            "reference_diagnosis": ALL,
+            "study": "id code title state positive_class demonstration",
+            "study_case": ALL,
+        },
+        "INSERT": {
+            "reference_diagnosis": "case_id study_id diagnosis source diagnosed_on recorded_by",
+        },
+    },
+    "reread_auditor": {
+        "SELECT": {
+            "account": "id name role simulated",
+            **whole(
+                "allocation assignment audit_event case_prediction consent consent_text "
+                "coordinator enrolment image membership model_version prediction reader_profile "
+                "reading reference_diagnosis reveal served study study_case"
             ),
         },
     },
@@ -117,15 +143,33 @@ RIGHTS = {
 FUNCTIONS = {
     "reread_account": {"actor", "record_event"},
     "reread_reader": {"actor", "reveal_ai", "shown_ai"},
-    "reread_coordinator": {"actor", "coordinates", "in_my_studies", "record_event"},
-    "reread_analyst": {"actor", "coordinates", "in_my_studies", "may_analyse", "record_event"},
+    "reread_coordinator": {
+        "actor",
+        "coordinated",
+        "coordinates",
+        "in_my_studies",
+        "last_seen",
+        "record_event",
+    },
+    "reread_analyst": {
+        "actor",
+        "analysed",
+        "coordinated",
+        "coordinates",
+        "in_my_studies",
+        "may_analyse",
+        "record_event",
+    },
     "reread_worker": {"actor"},
+    "reread_adjudicator": {"actor", "adjudicated"},
+    "reread_auditor": {"actor", "audited", "in_my_studies", "record_event"},
 }
 # Tables of the study that every role but the owner sees through row-level security only.
 GUARDED_BY_ROWS = set(
     names(
-        "account allocation assignment audit_event case_prediction coordinator enrolment image "
-        "invitation prediction reading reference_diagnosis reveal served study study_case"
+        "account allocation assignment audit_event case_prediction consent consent_text "
+        "coordinator enrolment image invitation membership prediction reader_profile reading "
+        "reference_diagnosis reveal served study study_case"
     )
 )
 
@@ -326,6 +370,28 @@ REFUSED = [
     (Role.ANALYST, "INSERT INTO reading SELECT"),
     (Role.ANALYST, "UPDATE study SET state = 'closed'"),
     (Role.ANALYST, "SELECT shown_ai(gen_random_uuid())"),
+    (Role.ADJUDICATOR, "SELECT call FROM reading"),
+    (Role.ADJUDICATOR, "SELECT count(*) FROM served"),
+    (Role.ADJUDICATOR, "SELECT probability FROM prediction"),
+    (Role.ADJUDICATOR, "SELECT probability FROM case_prediction"),
+    (Role.ADJUDICATOR, "SELECT payload FROM audit_event"),
+    (Role.ADJUDICATOR, "SELECT email FROM account"),
+    (Role.ADJUDICATOR, "UPDATE reference_diagnosis SET diagnosis = 'SK'"),
+    (Role.ADJUDICATOR, "UPDATE study SET state = 'open'"),
+    (Role.AUDITOR, "SELECT email FROM account"),
+    (Role.AUDITOR, "SELECT password_hash FROM account"),
+    (Role.AUDITOR, "SELECT email FROM invitation"),
+    (Role.AUDITOR, "UPDATE study SET state = 'closed'"),
+    (Role.AUDITOR, "INSERT INTO reading SELECT"),
+    (Role.AUDITOR, "INSERT INTO reference_diagnosis SELECT"),
+    (Role.AUDITOR, "INSERT INTO membership SELECT"),
+    (Role.AUDITOR, "DELETE FROM reading"),
+    (Role.AUDITOR, "SELECT append_event(NULL, 'reveal.insert', 'x', '{}')"),
+    (Role.AUDITOR, "SELECT reveal_ai(gen_random_uuid(), 'x')"),
+    (Role.ACCOUNT, "SELECT text FROM consent_text"),
+    (Role.ACCOUNT, "SELECT years_experience FROM reader_profile"),
+    (Role.COORDINATOR, "INSERT INTO consent SELECT"),
+    (Role.COORDINATOR, "INSERT INTO reader_profile SELECT"),
 ]  # fmt: skip
 
 

@@ -15,8 +15,9 @@ from app.actions.read_case import (
     reveal,
     serve_next,
 )
+from app.db import people
 from app.db.session import Role
-from app.domain.access import Account
+from app.domain.access import Account, Part
 from app.domain.reading import ReadingState, Submission
 from tests.conftest import Cast
 
@@ -95,3 +96,33 @@ def superuser(
         if actor:
             connection.execute("SELECT set_config('reread.actor', %s, true)", [str(actor.id)])
         yield connection
+
+
+def rows_of_people(cast: Cast) -> None:
+    """Fill the tables about people: a consent text, Rolf's consent and profile, his part ended."""
+    study, rolf = cast.study.id, cast.rolf.id
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        people.insert_consent_text(connection, study=study, text="A text.", by=cast.cora.id)
+    with cast.begin(Role.READER, cast.rolf) as connection:
+        text = people.consent_texts(connection, study)[0]
+        people.insert_consent(connection, study=study, text=text.id)
+    with superuser(cast, actor=cast.rolf) as owner:  # also where a first call is locked already
+        owner.execute("ALTER TABLE reader_profile DISABLE TRIGGER guard_step")
+        owner.execute(
+            """INSERT INTO reader_profile
+                   (study_id, reader_id, years_experience, specialty, training)
+               VALUES (%s, %s, 3, 'dermatology', 'specialist')""",
+            [study, rolf],
+        )
+    with superuser(cast) as owner:
+        owner.execute("ALTER TABLE reader_profile ENABLE ALWAYS TRIGGER guard_step")
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        people.insert_membership(
+            connection,
+            study=study,
+            account=rolf,
+            part=Part.READER,
+            active=False,
+            reason="Fell ill.",
+            changed_by=cast.cora.id,
+        )
