@@ -46,6 +46,20 @@ def legend(scale: float) -> tuple[LegendStop, ...]:
     )
 
 
+def _palette() -> tuple[bytes, bytes]:
+    """Colours and opacities of all steps, from strongest for SK to strongest for BCC.
+
+    A byte a pixel instead of four is written in a quarter of the time.
+    """
+    steps = np.arange(-LEVELS, LEVELS + 1) / LEVELS  # (2 LEVELS + 1,)
+    opacities = np.round(opacity_of(steps, 1.0) * 255).astype(np.uint8)
+    colours = [FOR_BCC if step > 0 else FOR_SK if step < 0 else (0, 0, 0) for step in steps]
+    return np.array(colours, dtype=np.uint8).tobytes(), opacities.tobytes()
+
+
+_COLOURS, _OPACITIES = _palette()
+
+
 def overlay_size(width: int, height: int) -> tuple[int, int]:
     """Return the overlay's size: the image's, reduced to at most 768 pixels on a side."""
     factor = min(1.0, LONGEST_SIDE / max(width, height))
@@ -55,7 +69,7 @@ def overlay_size(width: int, height: int) -> tuple[int, int]:
 def render_overlay(
     cam: npt.NDArray[np.floating], width: int, height: int, *, scale: float
 ) -> bytes:
-    """Return an RGBA PNG to lay over the whole width x height image.
+    """Return a PNG with a palette of colours and opacities, to lay over the whole image.
 
     cam (rows, columns) covers the centre square that the network saw; outside of it the
     overlay is fully transparent. Values between patch centres are interpolated linearly,
@@ -69,15 +83,13 @@ def render_overlay(
         (side, side), Image.Resampling.BILINEAR
     )
     values = np.asarray(field, dtype=np.float32)  # (side, side)
-    opacity = np.round(opacity_of(values, scale) * 255).astype(np.uint8)
-    pixels = np.zeros((shown_height, shown_width, 4), dtype=np.uint8)
-    inside = pixels[top : top + side, left : left + side]
-    colours = np.array([FOR_SK, FOR_BCC], dtype=np.uint8)  # (2, 3)
-    inside[..., :3] = colours[(values > 0).astype(np.intp)]
-    inside[..., 3] = opacity
-    # One colour for everything invisible: what nobody sees must not cost bytes.
-    inside[opacity == 0] = 0
+    steps = np.full((shown_height, shown_width), LEVELS, dtype=np.uint8)
+    steps[top : top + side, left : left + side] = np.rint(
+        (np.clip(values / scale, -1, 1) + 1) * LEVELS
+    )
     file = io.BytesIO()
-    # Level 6: an eighth of the time of the smallest file, which saves 12%.
-    Image.fromarray(pixels).save(file, format="PNG", compress_level=6)
+    overlay = Image.fromarray(steps)
+    overlay.putpalette(_COLOURS)
+    # Level 6: a third of the time of the smallest file, which saves 3%.
+    overlay.save(file, format="PNG", compress_level=6, transparency=_OPACITIES)
     return file.getvalue()

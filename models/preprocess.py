@@ -52,7 +52,10 @@ class Preprocessing:
 
     def normalise(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Bytes (B, S, S, 3) to the network's range, colours first. (B, 3, S, S)."""
-        mean = np.array(self.mean, dtype=np.float32)
-        std = np.array(self.std, dtype=np.float32)
-        unit = pixels.astype(np.float32) / np.float32(255)
-        return np.ascontiguousarray(((unit - mean) / std).transpose(0, 3, 1, 2))
+        normalised = np.empty((len(pixels), 3, *pixels.shape[1:3]), dtype=np.float32)
+        # Looked up: a byte has 256 values, and computing each once is many times faster.
+        unit = np.arange(256, dtype=np.float32) / np.float32(255)
+        for colour in range(3):
+            values = (unit - np.float32(self.mean[colour])) / np.float32(self.std[colour])
+            np.take(values, pixels[..., colour], out=normalised[:, colour], mode="clip")
+        return normalised

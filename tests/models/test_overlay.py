@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.geometry import centre_square
-from models.overlay import FOR_BCC, FOR_SK, legend, overlay_size, render_overlay
+from models.overlay import FOR_BCC, FOR_SK, legend, opacity_of, overlay_size, render_overlay
 from models.preprocess import Preprocessing
 
 
 def pixels_of(png: bytes) -> npt.NDArray[np.uint8]:
     image = Image.open(io.BytesIO(png))
     assert image.format == "PNG"
-    assert image.mode == "RGBA"
-    return np.asarray(image)
+    return np.asarray(image.convert("RGBA"))
 
 
 @pytest.mark.parametrize("size", [(640, 480), (480, 640), (500, 500), (301, 200)])
@@ -76,6 +75,21 @@ def test_opacity_grows_with_the_value_and_stops_at_the_scale() -> None:
     assert opacities[0] == 0
     assert opacity(50.0) == opacities[-1]
     assert opacity(-1.0) == opacity(1.0)
+
+
+def test_between_the_steps_a_value_takes_the_nearer_one() -> None:
+    cam = np.linspace(-2.5, 2.5, 14 * 14).reshape(14, 14)
+    values = np.asarray(
+        Image.fromarray(cam.astype(np.float32)).resize((90, 90), Image.Resampling.BILINEAR)
+    )
+    pixels = pixels_of(render_overlay(cam, 90, 90, scale=2.0))
+    expected = np.round(opacity_of(values.astype(np.float64), 2.0) * 255)
+    # At a tie between two steps, single precision may choose the other one.
+    assert (pixels[..., 3] == expected).mean() > 0.999
+    assert np.abs(pixels[..., 3] - expected).max() <= np.ceil(0.72 * 255 / 24)
+    seen = pixels[..., 3] > 0
+    colours = np.where((values > 0)[..., None], FOR_BCC, FOR_SK)
+    assert (pixels[seen][:, :3] == colours[seen]).all()
 
 
 def test_the_legend_shows_what_the_overlay_draws() -> None:
