@@ -4,6 +4,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from app.db import cases, predictions
 from app.db.jobs import SCORE_IMAGES, SCORING
 from app.db.session import Database, Role
 from app.storage import Storage
-from models.predict import DEFAULT_FOLDER, Predictor
+from models.predict import DEFAULT_FOLDER, ImagePrediction, Predictor
 
 log = logging.getLogger("reread.worker")
 
@@ -45,9 +46,17 @@ class Scorer:
                 card=said.card,
             )
 
-    def score(self, *, model_version: UUID, images: list[UUID]) -> int:
+    def score(
+        self,
+        *,
+        model_version: UUID,
+        images: list[UUID],
+        progress: Callable[[int], None] = lambda _stored: None,
+    ) -> int:
         """Score those of the images that have no prediction yet; returns how many were stored.
 
+        `progress` is called with the number stored by each batch. An image that cannot be scored
+        does not hold up the others; its error is raised when they are stored.
         Raises ValueError when the job asks for another model than this worker has loaded.
         """
         if model_version != self.model_version:
@@ -59,14 +68,25 @@ class Scorer:
         with self._database.begin(Role.WORKER, actor=None) as connection:
             waiting = cases.images_to_score(connection, images=images, model_version=model_version)
             all_cases = cases.cases_of_images(connection, images)
-        pictures = [self._open(image) for image in waiting]
-        stored = 0
-        for image, made in zip(waiting, self._predictor.predict(pictures), strict=True):
-            stored += self._store(image, made.probability_bcc, made.overlay_png)
+        stored, failed = 0, list[BaseException]()
+
+        def store(number: int, made: ImagePrediction) -> bool:
+            return self._store(waiting[number], made.probability_bcc, made.overlay_png)
+
+        openers = [partial(self._open, image) for image in waiting]
+        for batch in self._predictor.predict_each(openers, store):
+            failed += [error for one in batch if (error := one.exception()) is not None]
+            new = sum(one.result() for one in batch if one.exception() is None)
+            stored += new
+            progress(new)
         with self._database.begin(Role.WORKER, actor=None) as connection:
             predictions.insert_case_predictions(
                 connection, cases=all_cases, model_version=model_version
             )
+        if failed:
+            # The others are stored: the next try has only these to do.
+            failed[0].add_note(f"{len(failed)} of {len(waiting)} images could not be scored.")
+            raise failed[0]
         return stored
 
     def _open(self, image: cases.StoredImage) -> Image.Image:
@@ -94,7 +114,7 @@ class Scorer:
 def build_worker(
     database: Database, scorer: Scorer, *, progress: Callable[[int], None]
 ) -> procrastinate.App:
-    """Build the queue's worker; `progress` is called with the images stored by each job."""
+    """Build the queue's worker; `progress` is called with the images stored by each batch."""
     queue = procrastinate.App(
         connector=procrastinate.PsycopgConnector(conninfo=database.conninfo(Role.WORKER))
     )
@@ -104,10 +124,11 @@ def build_worker(
     @queue.task(name=SCORE_IMAGES, queue=SCORING, retry=retry)
     def score_images(study_id: str, model_version_id: str, image_ids: list[str]) -> None:
         stored = scorer.score(
-            model_version=UUID(model_version_id), images=[UUID(image) for image in image_ids]
+            model_version=UUID(model_version_id),
+            images=[UUID(image) for image in image_ids],
+            progress=progress,
         )
         log.info("study %s: %d images scored", study_id, stored)
-        progress(stored)
 
     @queue.periodic(cron="* * * * *")
     @queue.task(name="retry_lost_jobs", queue=SCORING, queueing_lock="retry_lost_jobs")

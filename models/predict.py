@@ -1,10 +1,16 @@
-"""Score photographs: probability, signed Grad-CAM and overlay, in one pass per batch."""
+"""Score photographs: probability, signed Grad-CAM and overlay, in one pass per batch.
+
+Files are decoded and overlays drawn in threads while the model computes (models.pipeline).
+"""
 
 # torch leaves parts of its interface untyped.
 # pyright: reportUnknownMemberType=false
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +31,7 @@ from models.description import (
 from models.errors import ModelRecordError, WeightsDamagedError
 from models.gradcam import MarginMaps, margin_maps
 from models.overlay import render_overlay
+from models.pipeline import side_by_side
 from models.prompt import Prompt
 from models.tensor_files import read_tensors
 
@@ -40,6 +47,21 @@ class ImagePrediction:
     probability_bcc: float
     cam: npt.NDArray[np.float32]  # (rows, columns); positive speaks for BCC
     overlay_png: bytes
+
+
+Opener = Callable[[], Image.Image]
+Result = TypeVar("Result")
+_Computed = tuple[float, npt.NDArray[np.float32]]  # probability of BCC, map
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    pixels: npt.NDArray[np.uint8]  # (S, S, 3), what the network sees
+    size: tuple[int, int]  # width and height of the photograph
+
+
+def _given(image: Image.Image) -> Image.Image:
+    return image
 
 
 class Predictor:
@@ -79,21 +101,44 @@ class Predictor:
 
     def predict(self, images: Sequence[Image.Image]) -> list[ImagePrediction]:
         """Score photographs of any size, in order; raises UnusableImageError."""
-        predictions: list[ImagePrediction] = []
-        for first in range(0, len(images), BATCH_SIZE):
-            predictions.extend(self._predict_batch(images[first : first + BATCH_SIZE]))
-        return predictions
+        openers = [partial(_given, image) for image in images]
+        batches = self.predict_each(openers, lambda _, prediction: prediction)
+        return [future.result() for batch in batches for future in batch]
 
-    def _predict_batch(self, images: Sequence[Image.Image]) -> list[ImagePrediction]:
-        inputs = torch.from_numpy(self._backbone.preprocessing(images))  # (B, 3, S, S)
+    def predict_each(
+        self, openers: Sequence[Opener], then: Callable[[int, ImagePrediction], Result]
+    ) -> Iterator[list[Future[Result]]]:
+        """Score photographs that are opened when their turn comes; yields batch by batch.
+
+        `then` gets the photograph's number and its prediction, in a thread. A photograph that
+        cannot be opened, or for which `then` fails, has the error in its future; the others are
+        scored all the same.
+        """
+
+        def prepare(number: int) -> _Prepared:
+            image = openers[number]()
+            return _Prepared(np.asarray(self._backbone.preprocessing.crop(image)), image.size)
+
+        def finish(number: int, prepared: _Prepared, computed: _Computed) -> Result:
+            probability, cam = computed
+            overlay = render_overlay(cam, *prepared.size, scale=self.description.map_scale)
+            return then(number, ImagePrediction(probability, cam, overlay))
+
+        return side_by_side(
+            range(len(openers)),
+            batch_size=BATCH_SIZE,
+            prepare=prepare,
+            compute=self._compute,
+            finish=finish,
+        )
+
+    def _compute(self, batch: list[_Prepared]) -> list[_Computed]:
+        pixels = np.stack([one.pixels for one in batch])  # (B, S, S, 3)
+        inputs = torch.from_numpy(self._backbone.preprocessing.normalise(pixels))  # (B, 3, S, S)
         result = self._margin_maps(inputs)
         probabilities = torch.sigmoid(result.margins.double()).cpu().numpy()  # (B,)
         maps = result.maps.float().cpu().numpy()  # (B, rows, columns)
-        scale = self.description.map_scale
-        return [
-            ImagePrediction(float(probability), cam, render_overlay(cam, *image.size, scale=scale))
-            for image, probability, cam in zip(images, probabilities, maps, strict=True)
-        ]
+        return [(float(one), cam) for one, cam in zip(probabilities, maps, strict=True)]
 
     def _margin_maps(self, inputs: Tensor) -> MarginMaps:
         try:

@@ -6,7 +6,9 @@ from app.db import cases, jobs, studies
 from app.db.session import Connection
 from app.domain.errors import Conflict
 
-BATCH = 16  # images a job: what one forward pass takes, and what a lost worker loses
+# Images a job: several batches of the model, so that files and model work side by side. A lost
+# worker loses only what it had not stored yet, a few batches.
+BATCH = 128
 
 
 def request_scoring(connection: Connection, *, study: studies.Study, model_version: UUID) -> int:

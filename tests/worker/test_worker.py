@@ -13,6 +13,7 @@ from app.db import jobs
 from app.db.session import Role
 from app.db.studies import choose_model, counts_of
 from app.worker import Scorer, load_scorer, run_worker
+from models import predict
 from tests.conftest import Cast
 
 
@@ -106,8 +107,35 @@ def test_f13_an_image_that_is_gone_fails_its_job_and_the_coordinator_sees_it(
         restore(draft, key[0], kept)
     with draft.begin(Role.COORDINATOR, draft.cora) as connection:
         assert jobs.job_counts(connection, draft.study.id).failed == 1
-        assert counts_of(connection, draft.study.id).scored_cases < 6
+        counts = counts_of(connection, draft.study.id)
+    # The images beside it in the job are scored all the same.
+    assert (counts.scored_images, counts.scored_cases) == (5, 5)
     assert "score_images" in caplog.text
+    # The last try had only that one to do.
+    assert "1 of 1 images could not be scored" in caplog.text
+
+
+def test_a_job_that_broke_off_is_taken_up_where_it_stopped(
+    draft: Cast, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = image_ids(draft)
+    monkeypatch.setattr(predict, "BATCH_SIZE", 2)
+    stored: list[int] = []
+
+    def power_cut(number: int) -> None:
+        stored.append(number)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scorer.score(model_version=scorer.model_version, images=images, progress=power_cut)
+    assert stored == [2]
+    first = predictions(draft)
+    assert len(first) >= 2
+    again = scorer.score(model_version=scorer.model_version, images=images)
+    assert again == 6 - len(first)
+    after = predictions(draft)
+    assert len(after) == 6
+    assert set(first) <= set(after)
 
 
 def restore(draft: Cast, key: str, data: bytes) -> None:
