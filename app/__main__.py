@@ -139,10 +139,16 @@ def _add_study(commands: "_Commands") -> None:
         commands,
         "export",
         "studies:export",
-        "Write an unblinded study's readings.csv, its codebook and its audit log into a folder.",
+        "Write an unblinded study's pack: readings, cases, predictions, orders, results, figures, "
+        "log, and what a manuscript needs beside them.",
     )
     export.add_argument("study", help=STUDY)
-    export.add_argument("--out", required=True, help="the folder to write into")
+    export.add_argument(
+        "--out", required=True, help="the ZIP file (a name in .zip) or the folder to write"
+    )
+    export.add_argument(
+        "--without-overlays", action="store_true", help="leave the Grad-CAM maps out"
+    )
     for command in (import_, score, simulate, export):
         command.add_argument(
             "--coordinator", metavar="EMAIL", help="for whom, where there are several coordinators"
@@ -153,7 +159,9 @@ def _add_study(commands: "_Commands") -> None:
         "studies:verify",
         "Prove that no call was altered and that every reveal came after its locked call.",
     )
-    verify.add_argument("target", help="a folder written by reread export, or a study's name")
+    verify.add_argument(
+        "target", help="a pack (ZIP file or folder) written by reread export, or a study's name"
+    )
     verify.add_argument(
         "--anchor",
         action="append",

@@ -4,6 +4,7 @@ The cast: Cora coordinates the study "bcc-sk"; Rita and Rolf read in it; Olga co
 """
 
 import csv
+import hashlib
 import io
 import os
 import shutil
@@ -161,7 +162,7 @@ def score_by_hand(
                 model_version=version,
                 probability=probability if number % 2 else 1 - probability,
                 overlay_key=storage.put(overlay(), suffix=".png"),
-                overlay_sha256="0" * 64,
+                overlay_sha256=hashlib.sha256(overlay()).hexdigest(),
                 device="none",
             )
         insert_case_predictions(

@@ -1,4 +1,4 @@
-"""The export of an unblinded study: readings in one file, a codebook, the chain of events.
+"""readings.csv of an unblinded study: the file that every result is computed from.
 
 The same frozen study gives the same bytes, so the file's SHA-256 names the data set.
 """
@@ -6,19 +6,14 @@ The same frozen study gives the same bytes, so the file's SHA-256 names the data
 import csv
 import hashlib
 import io
-import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from app import __version__
 from app.db import results
 from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account
-from app.domain.audit_chain import event_to_json
 from app.domain.errors import Conflict
 from app.domain.scores import malignancy_score
 
@@ -143,53 +138,6 @@ def check_frozen(connection: Connection, *, study: Study) -> str:
             "run `reread verify` and keep this database as it is."
         )
     return digest
-
-
-def codebook_csv() -> bytes:
-    """Return the codebook: every column of readings.csv, its meaning and its values."""
-    return _csv(["column", "meaning", "values"], [[c.name, c.meaning, c.values] for c in COLUMNS])
-
-
-def export_files(connection: Connection, *, study: Study, by: Account) -> dict[str, bytes]:
-    """Return the whole export by file name, and write down that it left the system.
-
-    The log in it ends with that very event; manifest.json carries the SHA-256 of each file.
-    """
-    readings = readings_csv(connection, study=study)
-    record_export(connection, study=study, what="the whole export", content=readings, by=by)
-    events = [event_to_json(event) for event in results.chain_of(connection, study.id)]
-    files = {
-        "readings.csv": readings,
-        "codebook.csv": codebook_csv(),
-        "audit.jsonl": "".join(f"{event}\n" for event in events).encode(),
-    }
-    manifest = {
-        "study": study.code,
-        "positive": study.positive_class,
-        "data_sha256": study.data_sha256,
-        "software_version": __version__,
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
-    }
-    files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
-    return files
-
-
-def export_zip(connection: Connection, *, study: Study, by: Account) -> bytes:
-    """Return the whole export as a ZIP file, which unpacks into a folder of the study's name."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in export_files(connection, study=study, by=by).items():
-            archive.writestr(f"{study.code}/{name}", data)
-    return out.getvalue()
-
-
-def export_study(connection: Connection, *, study: Study, folder: Path, by: Account) -> list[Path]:
-    """Write the whole export into a folder."""
-    files = export_files(connection, study=study, by=by)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return [folder / name for name in files]
 
 
 def record_export(

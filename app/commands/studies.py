@@ -4,11 +4,12 @@ import argparse
 from pathlib import Path
 
 from app.actions import design_study
-from app.actions.export_study import export_study
+from app.actions.export_pack import export_pack
 from app.actions.import_cases import ImportReport, check_cases, import_cases
 from app.actions.score_cases import request_scoring
 from app.actions.simulate_readers import Skill, simulate_readers
-from app.actions.verify_study import Verdict, verify_export, verify_study
+from app.actions.verify_pack import Verdict, verify_pack
+from app.actions.verify_study import verify_study
 from app.commands.people import find_coordinator
 from app.db import studies
 from app.db.administrator import records_of, truth_of
@@ -99,7 +100,7 @@ def simulate(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def export(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Write an unblinded study's files into a folder."""
+    """Write an unblinded study's pack: a ZIP file or a folder."""
     with running(settings) as on:
         coordinator = find_coordinator(on, arguments.coordinator)
         study = _find(on, arguments.study, coordinator)
@@ -109,25 +110,31 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
                 "only after unblinding."
             )
         with on.database.begin(Role.ANALYST, actor=coordinator.id) as connection:
-            written = export_study(
-                connection, study=study, folder=Path(arguments.out), by=coordinator
+            made = export_pack(
+                connection,
+                study=study,
+                storage=on.storage,
+                path=Path(arguments.out),
+                overlays=not arguments.without_overlays,
+                by=coordinator,
             )
-    for path in written:
-        print(path)
+    print(f"{arguments.out}: {made.files} files")
+    print(_head(made.head))
     return 0
 
 
 def verify(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Prove an exported folder (offline) or a study in the database."""
+    """Prove a pack (offline) or a study in the database."""
     anchors = [_anchor(text) for text in arguments.anchor]
+    path = Path(arguments.target)
     # A folder may happen to be named like a study, as demo/ is here.
-    if (Path(arguments.target) / "manifest.json").is_file():
-        return _say(verify_export(Path(arguments.target), anchors=anchors))
+    if path.is_file() or (path / "manifest.json").is_file():
+        return say_verdict(verify_pack(path, anchors=anchors))
     with running(settings) as on:
         records = records_of(on.administrator_url, arguments.target)
     if records is None:
-        raise NotFound(f"{arguments.target} is neither a folder of an export nor a study.")
-    return _say(verify_study(records, anchors=anchors))
+        raise NotFound(f"{arguments.target} is neither a pack nor a study.")
+    return say_verdict(verify_study(records, anchors=anchors))
 
 
 def _dry_run(
@@ -180,13 +187,16 @@ def _anchor(text: str) -> Anchor:
     return Anchor(int(number), digest)
 
 
-def _say(verdict: Verdict) -> int:
+def say_verdict(verdict: Verdict) -> int:
+    """Print what was checked and what is wrong; returns the exit status."""
     for sentence in verdict.checked:
         print(f"checked: {sentence}")
     for problem in verdict.problems:
         print(f"PROBLEM: {problem}")
-    print(
-        f"head of the log (keep it outside, as an anchor): {verdict.head.seq}:{verdict.head.hash}"
-    )
+    print(_head(verdict.head))
     print("Something is wrong." if verdict.problems else "Everything holds.")
     return 1 if verdict.problems else 0
+
+
+def _head(anchor: Anchor) -> str:
+    return f"head of the log (keep it outside, as an anchor): {anchor.seq}:{anchor.hash}"

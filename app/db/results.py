@@ -1,12 +1,13 @@
 """What an unblinded study yields: readings with truth and AI output, and its chain of events."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from app.db.session import Connection, fetch_all, fetch_value
+from app.db.session import Connection, fetch_all, fetch_stream, fetch_value
 from app.domain.audit_chain import AuditEvent
 from app.domain.scores import Diagnosis
 
@@ -116,10 +117,13 @@ def exported_readings(connection: Connection, study: UUID) -> list[ExportedReadi
     )
 
 
-def chain_of(connection: Connection, study: UUID) -> list[AuditEvent]:
-    """Return the study's events in order."""
-    return fetch_all(
-        connection, AuditEvent, "SELECT * FROM audit_event WHERE chain = %s ORDER BY seq", [study]
+def chain_until(connection: Connection, study: UUID, *, last: int) -> Iterator[AuditEvent]:
+    """Give the study's events in order, up to the one numbered `last`."""
+    return fetch_stream(
+        connection,
+        AuditEvent,
+        "SELECT * FROM audit_event WHERE chain = %s AND seq <= %s ORDER BY seq",
+        [study, last],
     )
 
 

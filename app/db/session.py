@@ -1,12 +1,12 @@
 """Connections to Postgres, one pool a role. The application owns none of the tables."""
 
 import hmac
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from threading import Lock
 from typing import Any, LiteralString, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
@@ -128,6 +128,22 @@ def fetch_all(
     """Rows of a query as dataclasses of `kind`, by column name."""
     with connection.cursor(row_factory=class_row(kind)) as cursor:
         return cursor.execute(query, parameters).fetchall()
+
+
+def fetch_stream(
+    connection: Connection,
+    kind: type[T],
+    query: LiteralString,
+    parameters: Parameters | None = None,
+) -> Iterator[T]:
+    """Rows of a query one after another, so that a large result never lies in memory whole.
+
+    The rows come through a cursor of the transaction, which must stay open until the last one.
+    """
+    with connection.cursor(name=f"rows_{uuid4().hex}", row_factory=class_row(kind)) as cursor:
+        cursor.itersize = 2000
+        cursor.execute(query, parameters)
+        yield from cursor
 
 
 def fetch_one(

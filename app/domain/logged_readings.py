@@ -17,7 +17,8 @@ from app.domain.audit_chain import AuditEvent
 from app.domain.scores import malignancy_score
 
 Row = Mapping[str, Any]
-Cells = dict[str, object]  # column of readings.csv -> value
+# Column of readings.csv -> value; and the id of the model shown, whose name the log does not hold.
+Cells = dict[str, object]
 
 
 @dataclass
@@ -41,7 +42,7 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
     predictions = {row["id"]: row for row in rows.get("case_prediction", [])}
     reveals = {row["assignment_id"]: row for row in rows.get("reveal", [])}
     places = _places(rows, list(cases), found)
-    readers = _reader_numbers(rows)
+    readers = reader_numbers(rows)
     for row in rows.get("reading", []):
         assignment = row["assignment_id"]
         place = places.get(assignment)
@@ -67,6 +68,7 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
             "active_milliseconds": _or_empty(row["active_milliseconds"]),
             "ai_probability": float(shown["probability"]) if shown else "",
             "ai_call": shown["call"] if shown else "",
+            "model_version_id": shown["model_version_id"] if shown else "",
             "reference_source": truth[place.case]["source"],
         }
     return found
@@ -103,7 +105,7 @@ def _places(
     return places
 
 
-def _reader_numbers(rows: Mapping[str, list[Row]]) -> dict[str, int]:
+def reader_numbers(rows: Mapping[str, list[Row]]) -> dict[str, int]:
     """Return reader -> 1, 2, ... in the order of enrolment, as the export numbers them."""
     enrolled = sorted(
         rows.get("enrolment", []), key=lambda row: (_moment(row["enrolled_at"]), row["id"])

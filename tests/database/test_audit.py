@@ -1,27 +1,22 @@
 """The log: written with every change, by the database alone, and tampering shows (L1-L5, L8)."""
 
-import csv
 import hashlib
-import io
 import json
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from app.actions.export_study import export_study
 from app.actions.manage_accounts import invite_reader
-from app.actions.verify_study import Verdict, verify_export, verify_study
+from app.actions.verify_pack import Verdict
+from app.actions.verify_study import verify_study
 from app.db.administrator import AUDITED, records_of
 from app.db.results import record_event
 from app.db.session import Role
 from app.domain.audit_chain import (
-    FIRST_PREVIOUS,
     Anchor,
     AuditEvent,
     event_from_json,
@@ -31,6 +26,7 @@ from app.domain.audit_chain import (
 )
 from app.domain.errors import InvalidInput, NotAllowed
 from tests.conftest import Cast
+from tests.pack.forging import rehashed, renumbered
 from tests.reading.steps import finish, lock, rows_of_people, superuser, unblind
 
 Chain = list[AuditEvent]
@@ -177,23 +173,6 @@ def test_l2_no_role_writes_an_event_that_is_not_its_own(
 
 
 # ---------------------------------------------------------------- tampering with an exported chain
-
-
-def rehashed(events: Chain, start: int = 0) -> Chain:
-    """Give every event from `start` on the hashes that follow: what a forger would do."""
-    previous = events[start - 1].hash if start else FIRST_PREVIOUS
-    made = events[:start]
-    for event in events[start:]:
-        digest = hashlib.sha256(event.payload.encode()).hexdigest()
-        event = replace(event, previous_hash=previous, payload_sha256=digest)  # noqa: PLW2901
-        event = replace(event, hash=event_hash(event))  # noqa: PLW2901
-        made.append(event)
-        previous = event.hash
-    return made
-
-
-def renumbered(events: Chain) -> Chain:
-    return [replace(event, seq=number) for number, event in enumerate(events, start=1)]
 
 
 def first(events: Chain, action: str, phase: str | None = None) -> int:
@@ -352,142 +331,6 @@ def test_l4_an_anchor_in_the_middle_binds_all_that_was_before_it(chain: Chain) -
 def test_l3_a_line_that_is_no_event_is_a_refusal_and_no_crash(line: str) -> None:
     with pytest.raises(InvalidInput):
         event_from_json(line)
-
-
-# ---------------------------------------------------------------- tampering with an exported folder
-
-
-@pytest.fixture(scope="module")
-def folder(finished: Cast, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("export")
-    with finished.begin(Role.ANALYST, finished.cora) as connection:
-        export_study(connection, study=finished.reload(), folder=out, by=finished.cora)
-    return out
-
-
-def exported_again(folder: Path, to: Path, **files: bytes) -> Path:
-    """The folder with some of its files replaced, and a manifest that fits them."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    for name in manifest["files"]:
-        content = files.get(name.split(".")[0], (folder / name).read_bytes())
-        (to / name).write_bytes(content)
-        manifest["files"][name] = hashlib.sha256(content).hexdigest()
-    (to / "manifest.json").write_text(json.dumps(manifest))
-    return to
-
-
-def rewritten(folder: Path, change: Callable[[list[dict[str, str]]], None]) -> bytes:
-    with (folder / "readings.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    change(rows)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().encode()
-
-
-def test_l4_an_untouched_export_holds(folder: Path) -> None:
-    verdict = verify_export(folder)
-    assert verdict.problems == ()
-    assert "11 rows of readings.csv" in verdict.checked[-1]
-
-
-def test_l4_writing_the_same_file_anew_is_no_tampering(folder: Path, tmp_path: Path) -> None:
-    """So that the next test finds the change, and not its own way of writing."""
-    content = rewritten(folder, lambda _rows: None)
-    assert verify_export(exported_again(folder, tmp_path, readings=content)).problems == ()
-
-
-CELLS = {
-    "reader_id": "R02",
-    "case_id": "c999",
-    "truth": "flip",
-    "modality": "flip",
-    "call": "flip",
-    "score": "0.123",
-    "confidence": "3",
-    "position": "5",
-    "served_at": "2001-01-01T00:00:00.000000+00:00",
-    "locked_at": "2001-01-01T00:00:00.000000+00:00",
-    "revealed_at": "2001-01-01T00:00:00.000000+00:00",
-    "active_milliseconds": "77",
-    "ai_probability": "0.123",
-    "ai_call": "flip",
-    "reference_source": "histopathology",
-    "reading_id": str(uuid4()),
-}
-FLIPPED = {"BCC": "SK", "SK": "BCC", "unaided": "aided", "aided": "unaided"}
-
-
-@pytest.mark.parametrize("column", CELLS)
-def test_l4_a_changed_cell_is_found_although_the_manifest_was_changed_too(
-    folder: Path, tmp_path: Path, column: str
-) -> None:
-    def change(rows: list[dict[str, str]]) -> None:
-        row = next(row for row in rows if row["modality"] == "aided")
-        row[column] = FLIPPED[row[column]] if CELLS[column] == "flip" else CELLS[column]
-
-    forged = exported_again(folder, tmp_path, readings=rewritten(folder, change))
-    assert verify_export(forged).problems
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_l4_a_row_left_out_or_put_in_twice_is_found(
-    folder: Path, tmp_path: Path, count: int
-) -> None:
-    def change(rows: list[dict[str, str]]) -> None:
-        if count == 1:
-            del rows[2]
-        else:
-            rows.append(rows[2])
-
-    forged = exported_again(folder, tmp_path, readings=rewritten(folder, change))
-    assert verify_export(forged).problems
-
-
-def test_l4_swapping_the_two_calls_of_a_case_is_found(folder: Path, tmp_path: Path) -> None:
-    """As if the reader had been right alone, and the model had misled them."""
-
-    def change(rows: list[dict[str, str]]) -> None:
-        rows[0]["modality"], rows[1]["modality"] = rows[1]["modality"], rows[0]["modality"]
-
-    forged = exported_again(folder, tmp_path, readings=rewritten(folder, change))
-    assert verify_export(forged).problems
-
-
-def test_p5_an_export_names_nobody(folder: Path) -> None:
-    """Readers are R01, R02, ...; in the log people are ids."""
-    texts = {path.name: path.read_text() for path in folder.iterdir()}
-    assert set(texts) == {"readings.csv", "codebook.csv", "audit.jsonl", "manifest.json"}
-    assert '"invitation.insert"' in texts["audit.jsonl"]
-    for name, text in texts.items():
-        assert re.findall(r"@|\b(?:ruth|rita|rolf|cora)\b", text.lower()) == [], name
-
-
-@pytest.mark.parametrize("name", ["readings.csv", "codebook.csv", "audit.jsonl"])
-def test_l4_a_file_changed_alone_is_found_by_the_manifest(
-    folder: Path, tmp_path: Path, name: str
-) -> None:
-    forged = exported_again(folder, tmp_path)
-    if name == "audit.jsonl":
-        lines = (forged / name).read_text().splitlines()
-        (forged / name).write_text("\n".join(lines[:-1]) + "\n")
-    else:
-        (forged / name).write_text((forged / name).read_text().replace("BCC", "SK", 1))
-    assert any(name in problem for problem in verify_export(forged).problems)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"[]", b'{"files": {}}', b'{"files": {"readings.csv": "0"}}', b"\xff"]
-)
-def test_l4_a_manifest_that_names_no_files_is_refused(
-    folder: Path, tmp_path: Path, content: bytes
-) -> None:
-    forged = exported_again(folder, tmp_path)
-    (forged / "manifest.json").write_bytes(content)
-    with pytest.raises(InvalidInput):
-        verify_export(forged)
 
 
 # ---------------------------------------------------------------- tampering with the tables

@@ -9,6 +9,8 @@ import pytest
 
 from app.__main__ import build_parser
 from app.actions.export_study import COLUMNS
+from app.actions.pack.codebook import TABLES
+from app.actions.pack.readme import FILES
 from app.domain.case_columns import FORMATS
 from app.settings import KNOWN
 
@@ -80,6 +82,21 @@ def test_an_example_is_understood_by_the_command_line(line: str) -> None:
 def test_readings_csv_is_in_the_manual_as_it_is_written() -> None:
     described = [tuple(row) for row in table((DOCS / "readings-file.md").read_text())]
     assert described[: len(COLUMNS)] == [(c.name, c.meaning, c.values) for c in COLUMNS]
+
+
+def test_every_table_of_a_pack_is_in_the_manual_as_it_is_written() -> None:
+    text = (DOCS / "export.md").read_text()
+    parts = re.split(r"^### (\S+)$", text, flags=re.MULTILINE)[1:]
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+    for name, columns in TABLES.items():
+        if name != "readings.csv":
+            found = [tuple(row) for row in table(sections[name])]
+            assert found[: len(columns)] == list(columns), name
+
+
+def test_every_file_of_a_pack_is_in_the_manual_as_its_readme_explains_it() -> None:
+    listed = [tuple(row) for row in table((DOCS / "export.md").read_text().split("\n## ")[0])]
+    assert [(name, what) for name, what, *_ in listed] == list(FILES.items())
 
 
 def test_every_column_of_a_case_file_is_in_the_manual() -> None:

@@ -46,8 +46,8 @@ def lock(cast: Cast, reader: Account, submission: Submission | None = None) -> U
     return assignment
 
 
-def show_ai(cast: Cast, reader: Account) -> UUID:
-    assignment = lock(cast, reader)
+def show_ai(cast: Cast, reader: Account, submission: Submission | None = None) -> UUID:
+    assignment = lock(cast, reader, submission)
     with cast.begin(Role.READER, reader) as connection:
         reveal(connection, assignment_id=assignment)
     return assignment
@@ -56,9 +56,13 @@ def show_ai(cast: Cast, reader: Account) -> UUID:
 def finish(cast: Cast, reader: Account) -> UUID:
     """Read one case to its end; the next one is served with it."""
     assignment = show_ai(cast, reader)
-    with cast.begin(Role.READER, reader) as connection:
-        lock_aided(connection, assignment_id=assignment, submission=call("SK", 40))
+    lock_aided_call(cast, reader, assignment, call("SK", 40))
     return assignment
+
+
+def lock_aided_call(cast: Cast, reader: Account, assignment: UUID, submission: Submission) -> None:
+    with cast.begin(Role.READER, reader) as connection:
+        lock_aided(connection, assignment_id=assignment, submission=submission)
 
 
 def bring_to(cast: Cast, reader: Account, state: ReadingState) -> UUID:

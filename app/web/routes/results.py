@@ -1,9 +1,12 @@
 """Results and export of an unblinded study; every look and every file is written down."""
 
-from typing import Annotated, Literal
+import os
+from functools import partial
+from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import Response
+from starlette.background import BackgroundTask
+from starlette.responses import Response, StreamingResponse
 
 from app import __version__
 from app.actions import export_study
@@ -16,6 +19,8 @@ from app.actions.analyse_study import (
     draw_study,
 )
 from app.actions.design_study import find_study
+from app.actions.export_pack import pack_to_send
+from app.actions.pack.codebook import codebook_csv
 from app.db import results, studies
 from app.db.session import Role
 from app.db.studies import Study
@@ -131,6 +136,7 @@ def show_figure(
 
 @router.get("/export/{name}")
 def download_export(
+    request: Request,
     viewer: CoordinatorOnly,
     connection: AnalystConnection,
     study: Unblinded,
@@ -138,14 +144,30 @@ def download_export(
 ) -> Response:
     """Give the readings, the codebook, or the whole export that `reread verify` can prove."""
     if name == "export.zip":
-        content = export_study.export_zip(connection, study=study, by=viewer)
-        return _download(content, f"{study.code}.zip", "application/zip")
+        storage = services_of(request).storage
+        file = pack_to_send(connection, study=study, storage=storage, by=viewer)
+        return _stream(file, f"{study.code}.zip", "application/zip")
     if name == "codebook.csv":
-        content = export_study.codebook_csv()
+        content = codebook_csv()
     else:
         content = export_study.readings_csv(connection, study=study)
         export_study.record_export(connection, study=study, what=name, content=content, by=viewer)
     return _download(content, f"{study.code}-{name}", "text/csv; charset=utf-8")
+
+
+def _stream(file: IO[bytes], name: str, kind: str) -> Response:
+    """Send an open file piece by piece and close it."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Length": str(file.seek(0, os.SEEK_END)),
+    }
+    file.seek(0)
+    return StreamingResponse(
+        iter(partial(file.read, 1 << 18), b""),
+        media_type=kind,
+        headers=headers,
+        background=BackgroundTask(file.close),
+    )
 
 
 def _download(content: bytes, name: str, kind: str) -> Response:

@@ -1,0 +1,203 @@
+"""Write the pack of an unblinded study: one file after another, each digested as it is written.
+
+The log comes last but for the manifest. Its last event is this very export and holds the SHA-256
+of every file before it, so the files are bound to the chain. Where the log already holds an export
+of the same files, the pack ends there: the same study gives the same bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files as resources
+
+from app import __version__
+from app.actions.export_study import check_frozen, readings_csv
+from app.actions.pack import tables
+from app.actions.pack.codebook import codebook_chunks
+from app.actions.pack.derived import imrmc_of, results_of, wide_chunks
+from app.actions.pack.figures import DrawnFigure, draw_figures
+from app.actions.pack.manifest import PACK_VERSION, Manifest, files_digest, manifest_bytes
+from app.actions.pack.readme import readme
+from app.actions.pack.sinks import Sink
+from app.db import pack as queries
+from app.db import results
+from app.db.session import Connection
+from app.db.studies import Study
+from app.domain.access import Account
+from app.domain.audit_chain import Anchor, event_to_json
+from app.domain.errors import Conflict, NotFound
+from app.storage import Storage
+
+CHUNK = 1 << 20
+LOADERS = ("load.R", "load.py")
+
+
+@dataclass(frozen=True)
+class PackMade:
+    """What was written: how many files, and the head of the log in it, to be kept outside."""
+
+    files: int
+    head: Anchor
+
+
+@dataclass(frozen=True)
+class _Overlay:
+    path: str
+    key: str
+    sha256: str
+    shown: str
+
+
+class _Writer:
+    """Writes files and remembers their digests."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.digests: dict[str, str] = {}
+
+    def __call__(self, name: str, chunks: Iterable[bytes] | bytes) -> None:
+        parts = (chunks,) if isinstance(chunks, bytes) else chunks
+        self.digests[name] = self._sink.write(name, parts)
+
+
+def write_pack(
+    connection: Connection,
+    *,
+    study: Study,
+    storage: Storage,
+    sink: Sink,
+    overlays: bool = True,
+    by: Account,
+) -> PackMade:
+    """Write every file of the pack and the event that says so.
+
+    Raises Conflict before unblinding, when the readings are not those frozen then, and where an
+    overlay is missing or altered, which `overlays=False` leaves out.
+    """
+    digest = check_frozen(connection, study=study)
+    put = _Writer(sink)
+    readings = readings_csv(connection, study=study)
+    put("readings.csv", readings)
+    put("readings-wide.csv", wide_chunks(readings))
+    _put_tables(put, connection, study, storage if overlays else None)
+    put("study.json", _study_json(connection, study))
+    _put_results(put, readings, study)
+    put("codebook.csv", codebook_chunks())
+    put("README.md", readme(study).encode())
+    for name in LOADERS:
+        put(name, resources("app.actions.pack.loaders").joinpath(name).read_bytes())
+    last = _record(connection, study, put.digests, by)
+    head = Anchor(0, "")
+
+    def log() -> Iterator[bytes]:
+        nonlocal head
+        for event in results.chain_until(connection, study.id, last=last):
+            head = Anchor(event.seq, event.hash)
+            yield f"{event_to_json(event)}\n".encode()
+
+    put("audit.jsonl", log())
+    manifest = Manifest(
+        study=study.code,
+        positive=study.positive_class,
+        data_sha256=digest,
+        software_version=__version__,
+        overlays=overlays,
+        head=f"{head.seq}:{head.hash}",
+        files=put.digests,
+    )
+    put("manifest.json", manifest_bytes(manifest))
+    return PackMade(len(put.digests), head)
+
+
+def _put_tables(
+    put: _Writer, connection: Connection, study: Study, storage: Storage | None
+) -> None:
+    cases = tables.numbered_cases(queries.exported_cases(connection, study.id))
+    put("cases.csv", tables.table_chunks(tables.CASES, cases))
+    order = queries.exported_order(connection, study.id)
+    put("allocation.csv", tables.table_chunks(tables.ALLOCATION, order))
+    readers = queries.exported_readers(connection, study.id)
+    put("readers.csv", tables.table_chunks(tables.READERS, readers))
+    overlays: list[_Overlay] = []
+    outputs = tables.numbered_predictions(
+        queries.exported_predictions(connection, study.id), overlays=storage is not None
+    )
+    put("predictions.csv", tables.table_chunks(tables.PREDICTIONS, _kept(outputs, overlays)))
+    if storage is not None:
+        for overlay in overlays:
+            put(overlay.path, _overlay_chunks(storage, overlay))
+
+
+def _kept(
+    outputs: Iterable[tables.NumberedPrediction], overlays: list[_Overlay]
+) -> Iterator[tables.NumberedPrediction]:
+    """Pass the rows on and keep the addresses of their overlays."""
+    for row in outputs:
+        key, digest = row.output.overlay_key, row.output.overlay_sha256
+        if row.overlay and key is not None and digest is not None:
+            shown = f"case {row.output.code}, image {row.output.position}"
+            overlays.append(_Overlay(row.overlay, key, digest, shown))
+        yield row
+
+
+def _overlay_chunks(storage: Storage, overlay: _Overlay) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    try:
+        with storage.open(overlay.key) as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                yield chunk
+    except NotFound:
+        raise _lost(overlay, "missing from the files") from None
+    if digest.hexdigest() != overlay.sha256:
+        raise _lost(overlay, "not the one that was stored")
+
+
+def _lost(overlay: _Overlay, what: str) -> Conflict:
+    return Conflict(
+        f"The map of {overlay.shown} is {what}, so nothing was exported. Bring the file back from "
+        "a backup, or export with --without-overlays."
+    )
+
+
+def _put_results(put: _Writer, readings: bytes, study: Study) -> None:
+    found, text = results_of(readings, positive=study.positive_class)
+    put("results.json", text)
+    put("readings.imrmc", imrmc_of(readings, positive=study.positive_class))
+    figures: list[DrawnFigure] = []
+    if found is not None:
+        for figure in draw_figures(readings, found):
+            put(figure.name, figure.content)
+            figures.append(figure)
+
+
+def _study_json(connection: Connection, study: Study) -> bytes:
+    content = {
+        "study": json.loads(queries.study_as_json(connection, study.id)),
+        "models": [json.loads(row) for row in queries.models_as_json(connection, study.id)],
+    }
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _record(connection: Connection, study: Study, digests: dict[str, str], by: Account) -> int:
+    """Write the export down; return the event that holds the digests of these very files."""
+    digest = files_digest(digests)
+    known = queries.export_of(connection, study.id, files=digest)
+    details: dict[str, object] = {
+        "file": "the whole pack",
+        "pack_version": PACK_VERSION,
+        "files_sha256": digest,
+        "by": str(by.id),
+    }
+    if known is not None:
+        details["again"] = known
+    else:
+        details["files"] = digests
+    results.record_event(connection, study=study.id, action="export.made", details=details)
+    if known is not None:
+        return known
+    made = queries.export_of(connection, study.id, files=digest)
+    if made is None:
+        raise RuntimeError("An event that was just written is not in the log.")
+    return made

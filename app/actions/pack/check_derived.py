@@ -1,0 +1,40 @@
+"""A pack's files that follow from readings.csv: made again, and compared."""
+
+import hashlib
+import json
+
+from app.actions.pack.check import Check
+from app.actions.pack.derived import FROM_READINGS, results_of
+from app.actions.pack.source import read_whole
+from app.domain.same_numbers import differences
+
+
+def check_derived(check: Check) -> None:
+    """Make the wide table, the iMRMC file and the results again from the readings."""
+    readings = read_whole(check.source, "readings.csv")
+    for name, make in FROM_READINGS.items():
+        if name not in check.digests:
+            continue
+        try:
+            made = make(readings, check.manifest.positive)
+        except (ValueError, KeyError) as fault:
+            check.problems.append(f"readings.csv: {name} cannot be made from it ({fault!r})")
+            continue
+        if hashlib.sha256(made).hexdigest() != check.digests[name]:
+            check.problems.append(f"{name}: it is not what readings.csv gives")
+    if "results.json" in check.digests:
+        _check_results(check, readings)
+
+
+def _check_results(check: Check, readings: bytes) -> None:
+    _, made = results_of(readings, positive=check.manifest.positive)
+    try:
+        found: object = json.loads(check.text("results.json"))
+    except ValueError:
+        check.problems.append("results.json: it is not JSON")
+        return
+    check.add("results.json", differences(found, json.loads(made)))
+    check.checked.append(
+        "every number of results.json computed again from readings.csv (to 1e-9), with "
+        "readings-wide.csv and readings.imrmc (to the byte)"
+    )

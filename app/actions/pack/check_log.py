@@ -1,0 +1,139 @@
+"""A pack's files against its log: the event of the export, the study, the tables, the maps."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from app.actions.export_study import safe_cell
+from app.actions.pack.check import NOT_THE_FILE, Check
+from app.domain.audit_chain import AuditEvent
+from app.domain.logged_readings import readings_of_log
+from app.domain.logged_tables import KEYS, Cells, LoggedTables, rows_of_log, tables_of_log
+
+_Models = Mapping[str, Mapping[str, Any]]
+
+
+def check_against_log(check: Check, events: list[AuditEvent]) -> None:
+    """Compare everything that the log tells; its chain was found whole before."""
+    try:
+        _check_export_event(check, events)
+        models = _check_study(check, events)
+        _check_tables(check, events, models)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as fault:
+        # A log whose hashes are right may still be somebody's invention.
+        check.problems.append(f"audit.jsonl: its events do not fit together ({fault!r})")
+
+
+def _check_export_event(check: Check, events: list[AuditEvent]) -> None:
+    """Compare the files with what the log's last event says was exported."""
+    last = events[-1]
+    details = _payload(last) if last.action == "export.made" else {}
+    if "files" not in details:
+        check.problems.append("audit.jsonl: its last event is not the export of these files")
+        return
+    logged = cast("dict[str, str]", details["files"])
+    found = {name: digest for name, digest in check.digests.items() if name != "audit.jsonl"}
+    for name in sorted(logged.keys() | found.keys()):
+        if logged.get(name) != found.get(name):
+            check.problems.append(f"{name}: {NOT_THE_FILE} (the log's last event has another)")
+    check.checked.append(f"{len(logged)} files against the log's own event of this export")
+
+
+def _check_study(check: Check, events: list[AuditEvent]) -> _Models:
+    """Compare manifest.json and study.json with the study's last event; return the models."""
+    last = [event for event in events if event.action in {"study.insert", "study.update"}]
+    payload = _payload(last[-1]) if last else {}
+    logged = cast("dict[str, Any]", payload.get("new", payload))
+    if logged.get("state") != "unblinded":
+        check.problems.append("audit.jsonl: it does not reach the unblinding of the study")
+    said = {
+        "study": (check.manifest.study, logged.get("code")),
+        "positive": (check.manifest.positive, logged.get("positive_class")),
+        "data_sha256": (check.manifest.data_sha256, logged.get("data_sha256")),
+    }
+    for name, (one, other) in said.items():
+        if one != other:
+            check.problems.append(f"manifest.json: {name} is {one!r}, the log says {other!r}")
+    try:
+        found = cast("dict[str, Any]", json.loads(check.text("study.json")))
+        models = {str(model["id"]): dict(model) for model in found["models"]}
+        same = found["study"] == logged
+    except (ValueError, TypeError, KeyError) as fault:
+        check.problems.append(f"study.json: it cannot be read ({fault!r})")
+        return {}
+    if not same:
+        check.problems.append("study.json: the study is not what its last event made it")
+    return models
+
+
+def _check_tables(check: Check, events: list[AuditEvent], models: _Models) -> None:
+    logged = tables_of_log(rows_of_log(events), overlays=check.manifest.overlays)
+    readings = readings_of_log(events)
+    check.add("audit.jsonl", readings.problems)
+    cells = [{"reading_id": name, **cells} for name, cells in readings.cells.items()]
+    logged.rows["readings.csv"] = sorted(cells, key=_place)
+    _add_what_the_log_lacks(check, logged, models)
+    for name, expected in logged.rows.items():
+        found = check.table(name)
+        check.add(name, _compare_rows(name, found, expected))
+        check.checked.append(f"{len(found)} rows of {name} against the log, cell by cell")
+    for name, digest in logged.overlays.items():
+        if check.digests.get(name) != digest:
+            check.problems.append(f"{name}: it is not the map that was stored when it was made")
+    check.checked.append(f"{len(logged.overlays)} overlays against the log")
+
+
+def _add_what_the_log_lacks(check: Check, logged: LoggedTables, models: _Models) -> None:
+    """Take names of models from study.json and simulated readers from readers.csv.
+
+    So the files agree with each other in this; only the event of the export binds them to the log.
+    """
+    names = {
+        model: {"model_version": row["name"], "model_weights_sha256": row["weights_sha256"]}
+        for model, row in models.items()
+    }
+    nothing = {"model_version": "", "model_weights_sha256": ""}
+    for cells in logged.rows["predictions.csv"]:
+        cells.update(names.get(str(cells["model_version_id"]), nothing))
+    simulated = {row["reader_id"]: row["simulated"] for row in check.table("readers.csv")}
+    for cells in logged.rows["readings.csv"]:
+        cells["simulated"] = simulated.get(str(cells["reader_id"]), "")
+        cells.update(names.get(str(cells.pop("model_version_id")), nothing))
+
+
+def _compare_rows(name: str, found: list[dict[str, str]], expected: list[Cells]) -> Iterator[str]:
+    """Compare both ways, by the columns that name a row; then the order of the rows."""
+    key = KEYS[name]
+    wanted = {tuple(str(safe_cell(cells[part])) for part in key): cells for cells in expected}
+    seen: list[tuple[str, ...]] = []
+    for line, row in enumerate(found, start=2):
+        named = tuple(row.get(part, "") for part in key)
+        cells = wanted.get(named)
+        if cells is None:
+            yield f"row {line} ({' '.join(named)}) is not in the log"
+            continue
+        seen.append(named)
+        for column, value in cells.items():
+            if row.get(column) != str(safe_cell(value)):
+                yield (
+                    f"row {line} ({' '.join(named)}): {column} is {row.get(column)!r}, "
+                    f"the log says {str(value)!r}"
+                )
+        if "" in row:
+            yield f"row {line} has more cells than columns"
+    for lost in sorted(wanted.keys() - set(seen)):
+        yield f"the row {' '.join(lost)} of the log is missing"
+    if len(seen) != len(set(seen)):
+        yield "a row stands in it twice"
+    elif seen != list(wanted)[: len(seen)]:
+        yield "its rows do not stand in their order"
+
+
+def _place(cells: Cells) -> tuple[int, int, bool]:
+    """Return where a row of readings.csv stands: by reader, position, and unaided first."""
+    number = int(str(cells["reader_id"]).removeprefix("R"))
+    return number, int(str(cells["position"])), cells["modality"] != "unaided"
+
+
+def _payload(event: AuditEvent) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(event.payload))

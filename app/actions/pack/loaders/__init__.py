@@ -1,0 +1,1 @@
+"""Programs that go into a pack and load it."""

@@ -1,0 +1,58 @@
+"""The README of a pack: what lies where, and how to check it."""
+
+from app import __version__
+from app.db.studies import Study
+
+FILES: dict[str, str] = {
+    "readings.csv": "every locked call: one row per reader, case and modality",
+    "readings-wide.csv": "the same, one row per reader and case",
+    "cases.csv": "the cases with demographics and reference standard",
+    "predictions.csv": "the models' output for every image and case",
+    "overlays/": "the Grad-CAM maps; predictions.csv says whose they are",
+    "allocation.csv": "the order in which each reader saw the cases",
+    "readers.csv": "the readers (pseudonyms), the seed and digest of their order, what they read",
+    "study.json": "the study's settings and the models",
+    "results.json": "all results, unrounded, computed from readings.csv alone",
+    "readings.imrmc": "the scores for iMRMC and other programs for reader studies",
+    "figures/": "figures as SVG and PDF",
+    "codebook.csv": "every column of every table",
+    "audit.jsonl": "the study's log; its last event is this export, with the SHA-256 of every file",
+    "load.R, load.py": "load and check the pack and print each reader's AUC",
+    "manifest.json": "the SHA-256 of every other file, and the head of the log",
+}
+
+
+def readme(study: Study) -> str:
+    """Return README.md."""
+    rows = "\n".join(f"| `{name}` | {what} |" for name, what in FILES.items())
+    demonstration = (
+        "\n**This is a demonstration study. Its numbers say nothing about skin cancer.**\n"
+        if study.demonstration
+        else ""
+    )
+    return f"""# {study.title}
+
+The export of the reader study `{study.code}`, unblinded, made by reread {__version__}.
+{demonstration}
+| file | what it holds |
+|---|---|
+{rows}
+
+Tables are CSV files: UTF-8, comma, a header, line feeds. Times are UTC, by the server's clock.
+An empty cell says that there is no value. Text that a spreadsheet would take for a formula has an
+apostrophe in front.
+
+## Check it
+
+With reread, offline, without any database:
+
+    reread verify THIS-FOLDER-OR-ZIP --anchor NUMBER:HASH
+
+It proves that the log is whole and unaltered, that every reveal came after its locked unaided call
+and every revised call after its reveal, that the tables are what the log says, and it computes the
+results again. The anchor is the head of the log as it was noted outside at the export; without one,
+a log that was made anew as a whole is not found.
+
+Without reread: `Rscript load.R` or `python3 load.py` in this folder compare every file with
+`manifest.json`. Spreadsheet programs change a CSV file when they save it; work on a copy.
+"""

@@ -1,0 +1,107 @@
+"""Prove a pack from its files alone: nothing altered, nobody saw the AI before the lock.
+
+Checked one against the other: every file against manifest.json, all of them against the log's
+own event of the export, the tables against the log cell by cell, and what follows from the
+readings against the readings. What this cannot show is a log that was made anew as a whole: give
+the head noted at the export as the anchor.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.actions.pack.check import NOT_THE_FILE, Check
+from app.actions.pack.check_derived import check_derived
+from app.actions.pack.check_log import check_against_log
+from app.actions.pack.codebook import TABLES
+from app.actions.pack.derived import FROM_READINGS
+from app.actions.pack.manifest import parse_manifest
+from app.actions.pack.source import digest_of, open_pack, read_whole
+from app.domain.audit_chain import Anchor, AuditEvent, ChainReport, event_from_json, verify_chain
+from app.domain.errors import InvalidInput
+
+LOG = "audit.jsonl"
+NEEDED = {
+    *TABLES,
+    *FROM_READINGS,
+    LOG,
+    "study.json",
+    "results.json",
+    "codebook.csv",
+    "README.md",
+    "load.R",
+    "load.py",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was checked, in sentences, and what is wrong; no problems means proven."""
+
+    checked: tuple[str, ...]
+    problems: tuple[str, ...]
+    head: Anchor  # to be noted outside as the anchor of the next check
+
+
+def verify_pack(path: Path, *, anchors: Iterable[Anchor] = ()) -> Verdict:
+    """Check a pack, folder or ZIP file; raises InvalidInput where it is none."""
+    with open_pack(path) as source:
+        if "manifest.json" not in source.names:
+            raise InvalidInput(f"{path} is no pack of reread: it lacks manifest.json.")
+        manifest = parse_manifest(read_whole(source, "manifest.json"))
+        missing = sorted(NEEDED - manifest.files.keys())
+        if missing:
+            raise InvalidInput(f"manifest.json does not name {', '.join(missing)}: no pack.")
+        check = Check(source, manifest)
+        _check_files(check)
+        report = ChainReport()
+        if LOG in check.digests:
+            report = _check_log(check, tuple(anchors))
+        if "readings.csv" in check.digests:
+            check_derived(check)
+    return Verdict(tuple(check.checked), tuple(check.problems), Anchor(report.events, report.head))
+
+
+def said(report: ChainReport, anchors: Iterable[Anchor]) -> tuple[str, ...]:
+    """Say what the check of a chain counted."""
+    given = len(list(anchors))
+    return (
+        f"{report.events} events of the log: none missing, moved or altered",
+        (
+            f"{report.unaided} unaided calls, {report.reveals} reveals, {report.aided} aided "
+            "calls: each reveal after its locked call, each aided call after its reveal"
+        ),
+        f"{given} anchors against the log"
+        if given
+        else "no anchor was given: a log that was made anew as a whole would not be noticed",
+    )
+
+
+def _check_files(check: Check) -> None:
+    there = check.source.names - {"manifest.json"}
+    expected = check.manifest.files
+    check.problems += [f"{name}: it is missing" for name in sorted(expected.keys() - there)]
+    check.problems += [f"{name}: it is not of the pack" for name in sorted(there - expected.keys())]
+    for name in sorted(there & expected.keys()):
+        check.digests[name] = digest_of(check.source, name)
+        if check.digests[name] != expected[name]:
+            check.problems.append(f"{name}: {NOT_THE_FILE} (SHA-256 differs from manifest.json)")
+    check.checked.append(f"{len(expected)} files against manifest.json, none missing, none added")
+
+
+def _check_log(check: Check, anchors: tuple[Anchor, ...]) -> ChainReport:
+    events: list[AuditEvent] = []
+    try:
+        lines = check.text(LOG).removesuffix("\n").split("\n")
+        events = [event_from_json(line) for line in lines]
+    except InvalidInput as refusal:
+        check.problems.append(f"{LOG}: {refusal}")
+        return ChainReport()
+    report = verify_chain(events, anchors=anchors)
+    check.add(LOG, report.problems)
+    if f"{report.events}:{report.head}" != check.manifest.head:
+        check.problems.append("manifest.json: its head is not the last event of audit.jsonl")
+    check.checked += said(report, anchors)
+    if events and not report.problems:  # a log that does not hold tells nothing of the files
+        check_against_log(check, events)
+    return report

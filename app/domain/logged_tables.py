@@ -1,0 +1,161 @@
+"""The tables of a pack as the study's log alone tells them, for comparison with the files.
+
+Nothing of the files is used, but for what the study's own log does not hold: the names of the
+models (study.json has them) and who is simulated.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from app.domain.allocation import order_cases
+from app.domain.audit_chain import AuditEvent
+from app.domain.logged_readings import reader_numbers
+from app.domain.pack_cells import Numbering, as_text, moment, overlay_name
+
+Row = Mapping[str, Any]
+Cells = dict[str, object]
+Key = tuple[str, ...]
+
+KEYS: dict[str, Key] = {
+    "cases.csv": ("case_id",),
+    "predictions.csv": ("case_id", "image", "model_version_id"),
+    "allocation.csv": ("reader_id", "position"),
+    "readers.csv": ("reader_id",),
+    "readings.csv": ("reading_id",),
+}
+
+
+@dataclass
+class LoggedTables:
+    """File -> the rows it must hold, in their order; overlay -> the SHA-256 it must have."""
+
+    rows: dict[str, list[Cells]] = field(default_factory=dict[str, list[Cells]])
+    overlays: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def rows_of_log(events: Iterable[AuditEvent]) -> dict[str, list[Row]]:
+    """Return table -> its rows as they were written."""
+    rows: dict[str, list[Row]] = {}
+    for event in events:
+        table, _, verb = event.action.partition(".")
+        if verb == "insert":
+            rows.setdefault(table, []).append(json.loads(event.payload))
+    return rows
+
+
+def tables_of_log(rows: Mapping[str, list[Row]], *, overlays: bool) -> LoggedTables:
+    """Derive the tables; `overlays` says whether the pack was made with their files."""
+    found = LoggedTables()
+    cases = {row["id"]: row for row in rows.get("study_case", [])}
+    found.rows["cases.csv"] = _cases(rows, cases)
+    found.rows["predictions.csv"] = _predictions(rows, cases, found, overlays=overlays)
+    numbers = reader_numbers(rows)
+    drawn = {row["reader_id"]: row for row in rows.get("allocation", [])}
+    found.rows["allocation.csv"] = [
+        {"reader_id": f"R{number:02}", "position": position, "case_id": cases[str(case)]["code"]}
+        for reader, number in numbers.items()
+        if reader in drawn
+        for position, case in enumerate(
+            order_cases(map(UUID, cases), seed=drawn[reader]["seed"], reader=UUID(reader)), start=1
+        )
+    ]
+    found.rows["readers.csv"] = _readers(rows, numbers, drawn)
+    return found
+
+
+def _cases(rows: Mapping[str, list[Row]], cases: Mapping[str, Row]) -> list[Cells]:
+    truth = {row["case_id"]: row for row in rows.get("reference_diagnosis", [])}
+    images: dict[str, list[Row]] = {}
+    for row in rows.get("image", []):
+        images.setdefault(row["case_id"], []).append(row)
+    patients, lesions = Numbering("P"), Numbering("L")
+    return [
+        {
+            "case_id": case["code"],
+            "truth": truth[case["id"]]["diagnosis"],
+            "reference_source": truth[case["id"]]["source"],
+            "reference_recorded_at": moment(truth[case["id"]]["recorded_at"]),
+            "patient_id": patients(case["patient_code"]),
+            "lesion_id": lesions(case["lesion_code"]),
+            "age": "" if case["age"] is None else f"{float(case['age']):g}",
+            "sex": as_text(case["sex"]),
+            "anatomical_site": as_text(case["anatomical_site"]),
+            "fitzpatrick": as_text(case["fitzpatrick"]),
+            "images": len(images[case["id"]]),
+            "synthetic": as_text(any(image["synthetic"] for image in images[case["id"]])),
+            "imported_at": moment(case["imported_at"]),
+        }
+        for case in _by_code(cases)
+    ]
+
+
+def _predictions(
+    rows: Mapping[str, list[Row]],
+    cases: Mapping[str, Row],
+    found: LoggedTables,
+    *,
+    overlays: bool,
+) -> list[Cells]:
+    images = {row["id"]: row for row in rows.get("image", [])}
+    outputs = [
+        (cases[images[row["image_id"]]["case_id"]]["code"], images[row["image_id"]], row)
+        for row in rows.get("prediction", [])
+    ]
+    whole = [(cases[row["case_id"]]["code"], None, row) for row in rows.get("case_prediction", [])]
+
+    def place(output: tuple[str, Row | None, Row]) -> tuple[bytes, float, str]:
+        code, image, row = output
+        position = float("inf") if image is None else image["position"]
+        return (code.encode(), position, row["model_version_id"])
+
+    cells: list[Cells] = []
+    for code, image, row in sorted([*outputs, *whole], key=place):
+        path = ""
+        if image is not None and overlays:
+            path = overlay_name(len(found.overlays) + 1)
+            found.overlays[path] = row["overlay_sha256"]
+        cells.append(
+            {
+                "case_id": code,
+                "image": "" if image is None else image["position"],
+                "image_kind": "" if image is None else image["modality"],
+                "image_sha256": "" if image is None else image["sha256"],
+                "model_version_id": row["model_version_id"],
+                "probability": float(row["probability"]),
+                "call": row.get("call", ""),
+                "overlay": path,
+                "overlay_sha256": row.get("overlay_sha256", ""),
+                "device": row.get("device", ""),
+                "predicted_at": moment(row["predicted_at"]),
+            }
+        )
+    return cells
+
+
+def _readers(
+    rows: Mapping[str, list[Row]], numbers: Mapping[str, int], drawn: Mapping[str, Row]
+) -> list[Cells]:
+    calls = Counter((row["reader_id"], row["phase"]) for row in rows.get("reading", []))
+    enrolled = {row["reader_id"]: row["enrolled_at"] for row in rows.get("enrolment", [])}
+    return [
+        {
+            "reader_id": f"R{number:02}",
+            "reader_uuid": reader,
+            "enrolled_at": moment(enrolled[reader]),
+            "seed": drawn.get(reader, {}).get("seed", ""),
+            "algorithm": drawn.get(reader, {}).get("algorithm", ""),
+            "order_sha256": drawn.get(reader, {}).get("order_sha256", ""),
+            "assigned": drawn.get(reader, {}).get("cases", 0),
+            "unaided": calls[reader, "unaided"],
+            "aided": calls[reader, "aided"],
+        }
+        for reader, number in numbers.items()
+    ]
+
+
+def _by_code(cases: Mapping[str, Row]) -> list[Row]:
+    return sorted(cases.values(), key=lambda case: case["code"].encode())
