@@ -42,6 +42,11 @@ class Backbone:
         """How pictures are prepared for it."""
         return self.record.preprocessing
 
+    @property
+    def device(self) -> str:
+        """Where its weights lie, for example 'cpu' or 'cuda:0'."""
+        return str(self.model.token_embedding.weight.device)
+
 
 def build(record: BackboneRecord) -> Clip:
     """Build the architecture with random weights; raises BackboneMismatchError."""

@@ -1,4 +1,4 @@
-"""The model card of a demonstration model, written from its measured values.
+"""The model card of the demonstration model, and what every model's card has.
 
 Headings after Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
@@ -49,29 +49,58 @@ At the threshold of {threshold}: sensitivity {sensitivity:.2f}, specificity {spe
 Probabilities are a softmax over the two similarities, at one scale fitted on
 {validation_images} generated validation pictures (temperature calibration).
 {faithfulness}{photographs}
+{heat_map}
+## Files
+- backbone.safetensors: SHA-256 `{backbone_sha256}`
+- prompt.safetensors: SHA-256 `{prompt_sha256}`
+- probe.safetensors: SHA-256 `{probe_sha256}`
+"""
+
+_HEAT_MAP = """\
 ## The heat-map
 Orange speaks for carcinoma, blue for keratosis; full strength is {map_scale} in Grad-CAM's own
 unit on every case (99th percentile over training pictures; only comparisons have a meaning).
 The map has {rows} x {columns} fields and knows nothing finer. It shows what moved this model,
 not where the lesion is.
-
-## Files
-- backbone.safetensors: SHA-256 `{backbone_sha256}`
-- prompt.safetensors: SHA-256 `{prompt_sha256}`
 """
-
 _NAMES = {"zero_shot": "zero-shot", "coop": "CoOp (this model)", "linear_probe": "linear probe"}
 
 
-def _paragraph(text: str) -> str:
+def paragraph(text: str) -> str:
     """One paragraph, wrapped, with an empty line before it."""
     return "\n" + textwrap.fill(" ".join(text.split()), 96) + "\n"
+
+
+def area_rows(areas: dict[str, Any]) -> str:
+    """Give one row of a table for each scoring: name, area, 95% interval."""
+    return "\n".join(
+        f"| {_NAMES[name]} | {number(area['estimate'])} | {interval(area)} |"
+        for name, area in areas.items()
+    )
+
+
+def number(value: float | None) -> str:
+    """Give a share with three decimals, or that there is none."""
+    return "not defined" if value is None else f"{value:.3f}"
+
+
+def interval(measured: dict[str, Any]) -> str:
+    """Give the 95% interval of a measured share, or that there is none."""
+    if measured["low"] is None:
+        return "not defined"
+    return f"{measured['low']:.3f}-{measured['high']:.3f}"
+
+
+def heat_map_section(model: dict[str, Any]) -> str:
+    """Say what the map's colours mean and how coarse it is."""
+    rows, columns = model["map_grid"]
+    return _HEAT_MAP.format(map_scale=model["map_scale"], rows=rows, columns=columns)
 
 
 def _faithfulness(measured: dict[str, Any] | None) -> str:
     if measured is None:
         return ""
-    return _paragraph(
+    return paragraph(
         f"""Heat-maps on {measured["n"]} of these pictures: the strongest field lies on the lesion
         in {measured["pointing"]:.0%} (the picture's centre does in
         {measured["pointing_centre"]:.0%}); {measured["energy_outside"]:.0%} of the map's strength
@@ -87,7 +116,7 @@ def _faithfulness(measured: dict[str, Any] | None) -> str:
 def _photographs(measured: dict[str, Any] | None) -> str:
     if measured is None:
         return ""
-    return _paragraph(
+    return paragraph(
         f"""On {measured["n"]} real smartphone photographs ({measured["source"]}) its AUC is
         {measured["estimate"]:.2f} ({measured["low"]:.2f}-{measured["high"]:.2f}, images taken as
         independent). **That does not make it usable:** at its threshold it has a sensitivity of
@@ -102,10 +131,6 @@ def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) ->
     vision = backbone["architecture"]["config"]["vision_cfg"]
     areas = model["test"]["areas"]
     rows, columns = model["map_grid"]
-    lines = [
-        f"| {_NAMES[name]} | {area['estimate']:.3f} | {area['low']:.3f}-{area['high']:.3f} |"
-        for name, area in areas.items()
-    ]
     weights = folder / backbone["weights"]["file"]
     card = _TEMPLATE.format(
         name=model["name"],
@@ -127,13 +152,14 @@ def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) ->
         coop_epochs=model["training"]["coop"]["epochs"],
         prompt_seconds=model["training"]["prompt_seconds"],
         n=areas["coop"]["n"],
-        areas="\n".join(lines),
+        areas=area_rows(areas),
         threshold=model["threshold"],
         sensitivity=model["test"]["sensitivity"],
         specificity=model["test"]["specificity"],
-        map_scale=model["map_scale"],
+        heat_map=heat_map_section(model),
         backbone_sha256=backbone["weights"]["sha256"],
         prompt_sha256=model["prompt_sha256"],
+        probe_sha256=model["probe_sha256"],
         faithfulness=_faithfulness(model["test"].get("faithfulness")),
         photographs=_photographs(model["test"].get("photographs")),
     )

@@ -8,8 +8,9 @@ and as in the paper on dermatologists reading with CLIP.
 # torch leaves parts of its interface untyped.
 # pyright: reportUnknownMemberType=false
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.nn import functional
 
 from models.backbone import Backbone
 from models.prompt import Prompt, starting_context
+from models.prompt_progress import load_state, save_state
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,19 @@ def learning_rate(config: CoopConfig, epoch: int) -> float:
 def train_prompt(
     backbone: Backbone,
     class_names: tuple[str, ...],
-    views: Tensor,
+    views: Tensor | Sequence[Tensor],
     labels: Tensor,
     config: CoopConfig,
     *,
     report: Callable[[Epoch], None] = lambda _: None,
+    progress: Path | None = None,
 ) -> Prompt:
     """Learn the context; returns the trained prompt.
 
     views (K, N, D): unit image features of K augmented views, one set after the other in
     successive epochs (K = epochs is exact augmentation); labels (N,) index class_names.
+    progress: a file that an interrupted training goes on from, to the same weights; its name
+    must stand for everything that is learned from.
     """
     context = starting_context(backbone, config.context_tokens, config.context_std, config.seed)
     prompt = Prompt(backbone, class_names, context)
@@ -75,7 +80,8 @@ def train_prompt(
     )
     scale = backbone.model.logit_scale.detach().exp()
     shuffle = torch.Generator().manual_seed(config.seed)
-    for number in range(config.epochs):
+    finished = load_state(progress, prompt.context, optimiser, shuffle)
+    for number in range(finished, config.epochs):
         features = views[number % len(views)]  # (N, D)
         optimiser.param_groups[0]["lr"] = learning_rate(config, number)
         order = torch.randperm(len(features), generator=shuffle).to(features.device)
@@ -87,5 +93,7 @@ def train_prompt(
             loss.backward()
             optimiser.step()
             losses.append(loss.detach())
+        if progress is not None:
+            save_state(progress, prompt.context, optimiser, shuffle, number + 1)
         report(Epoch(number, float(torch.stack(losses).mean()), learning_rate(config, number)))
     return prompt

@@ -27,3 +27,7 @@ class PromptTooLongError(ModelError):
 
 class UnusableImageError(ModelError):
     """An image that the model cannot read."""
+
+
+class CacheError(ModelError):
+    """Cached image features that are damaged, of something else, or cannot be written."""

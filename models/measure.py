@@ -33,8 +33,10 @@ def measured_map_scale(
     backbone: Backbone, direction: Tensor, inputs: Tensor
 ) -> tuple[float, tuple[int, int]]:
     """99th percentile of |map value| over prepared training images, and the map's grid."""
-    maps = [margin_maps(backbone.model, part, direction).maps for part in torch.split(inputs, 50)]
-    values = torch.cat(maps).abs().flatten().numpy()
+    direction = direction.to(backbone.device)
+    parts = (part.to(backbone.device) for part in torch.split(inputs, 50))
+    maps = [margin_maps(backbone.model, part, direction).maps for part in parts]
+    values = torch.cat(maps).abs().flatten().cpu().numpy()
     return float(np.percentile(values, 99)), map_grid(backbone.model, inputs)
 
 

@@ -3,7 +3,6 @@
 # scipy ships no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -57,16 +56,30 @@ def area_with_interval(scores: Vector, truth: Truth) -> Area:
     return Area(area, float(low), float(high), len(truth))
 
 
-def _log_loss(margins: npt.NDArray[np.float64], signs: npt.NDArray[np.float64]) -> float:
+def log_loss(margins: Vector, truth: Truth) -> float:
+    """Mean negative log likelihood of margins in logits (N,)."""
+    signs = np.where(truth == 1, 1.0, -1.0)
     return float(np.logaddexp(0, -signs * margins).mean())
 
 
-def linear_probe(
-    features: Vector, truth: Truth, *, penalty: float = 1e-4
-) -> Callable[[Vector], npt.NDArray[np.float64]]:
-    """Fit logistic regression on unit features (N, D); returns a scoring function.
+@dataclass(frozen=True)
+class Probe:
+    """A linear classifier of unit image features: margin = features @ weight + bias."""
 
-    Minimises mean log loss + penalty * |w|^2 / 2 with L-BFGS; features are standardised.
+    weight: npt.NDArray[np.float32]  # (D,), positive speaks for BCC
+    bias: float
+    penalty: float
+
+    def __call__(self, features: Vector) -> npt.NDArray[np.float64]:
+        """Margins in logits. (N, D) to (N,)."""
+        return features.astype(np.float64) @ self.weight + self.bias
+
+
+def linear_probe(features: Vector, truth: Truth, *, penalty: float = 1e-4) -> Probe:
+    """Fit logistic regression on unit features (N, D).
+
+    Minimises mean log loss + penalty * |w|^2 / 2 with L-BFGS on standardised features; the
+    standardisation is folded into the weights.
     """
     mean, std = features.mean(axis=0), features.std(axis=0) + 1e-8
     inputs = ((features - mean) / std).astype(np.float64)  # (N, D)
@@ -78,12 +91,22 @@ def linear_probe(
         margins = inputs @ weights[:-1] + weights[-1]  # (N,)
         pull = -signs / (1 + np.exp(np.clip(signs * margins, -500, 500))) / len(signs)
         slope = np.append(inputs.T @ pull + penalty * weights[:-1], pull.sum())
-        return _log_loss(margins, signs) + penalty / 2 * float(weights[:-1] @ weights[:-1]), slope
+        return log_loss(margins, truth) + penalty / 2 * float(weights[:-1] @ weights[:-1]), slope
 
     start = np.zeros(features.shape[1] + 1)
     fit: Any = optimize.minimize(loss_and_slope, start, jac=True, method="L-BFGS-B")
     weights = cast("npt.NDArray[np.float64]", fit.x)
-    return lambda unseen: ((unseen - mean) / std) @ weights[:-1] + weights[-1]
+    folded = (weights[:-1] / std).astype(np.float32)
+    return Probe(folded, float(weights[-1] - folded.astype(np.float64) @ mean), penalty)
+
+
+def chosen_probe(
+    training: tuple[Vector, Truth], validation: tuple[Vector, Truth], penalties: tuple[float, ...]
+) -> Probe:
+    """Fit with each penalty; return the one with the least log loss on the validation part."""
+    probes = [linear_probe(*training, penalty=penalty) for penalty in penalties]
+    features, truth = validation
+    return min(probes, key=lambda probe: log_loss(probe(features), truth))
 
 
 def calibrated_scale(similarity_margins: Vector, truth: Truth) -> float:
@@ -91,10 +114,9 @@ def calibrated_scale(similarity_margins: Vector, truth: Truth) -> float:
 
     One positive number: order, and so every area under the curve, stays as it was.
     """
-    signs = np.where(truth == 1, 1.0, -1.0)
 
     def loss(log_scale: float) -> float:
-        return _log_loss(np.exp(log_scale) * similarity_margins, signs)
+        return log_loss(np.exp(log_scale) * similarity_margins, truth)
 
     fit: Any = optimize.minimize_scalar(loss, bounds=(-3.0, 7.0), method="bounded")
     return float(np.exp(fit.x))

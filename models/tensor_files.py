@@ -2,12 +2,13 @@
 
 # safetensors types its keys and paths only in part; this module gives them types once.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from models.errors import WeightsDamagedError
@@ -29,8 +30,18 @@ def read_tensors(file: Path, *, device: str = "cpu") -> tuple[dict[str, Tensor],
 def write_tensors(
     file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a safetensors file; an interruption leaves the file before it in place."""
+    """Write a safetensors file; an interruption leaves the file before it in place.
+
+    Raises OSError where the disk is full.
+    """
     unfinished = file.with_suffix(".part")
-    save_file(dict(tensors), unfinished, None if metadata is None else dict(metadata))
-    unfinished.chmod(0o644)  # safetensors writes for the owner only
+    content = save(dict(tensors), None if metadata is None else dict(metadata))
+    try:
+        with unfinished.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
     unfinished.rename(file)

@@ -1,158 +1,196 @@
-"""Train the demonstration model's prompt: `python -m models.train --backbone FOLDER --out FOLDER`.
+"""Train the demonstration model: `python -m models.train --backbone FOLDER --out FOLDER`.
 
-Generates fresh images (seeds apart from those of pre-training, tests and demo study), caches
-their features, learns the CoOp prompt, and reports zero-shot, CoOp and linear probe on the
-same held-out features: with two classes CoOp is a constrained linear probe, and the other
-two say what the prompt added.
+Generates fresh images (seeds apart from those of pre-training, tests and demo study) and learns
+from them as `reread train` does from photographs: the same features, prompt, probe and folder.
 """
 
 # ruff: noqa: T201 a command line prints
 # torch leaves parts of its interface untyped.
 # pyright: reportUnknownMemberType=false
 import argparse
-import shutil
+import csv
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from models.backbone import open_backbone
+from app.image_quality import perceptual_hash
+from models.augment import Augmentation
+from models.backbone import Backbone, open_backbone
 from models.backbone_record import backbone_record
 from models.card import write_card
-from models.coop import CoopConfig, Epoch, train_prompt
-from models.feature_cache import Cached, cache, plain_views
+from models.coop import Epoch
+from models.feature_cache import CachedFeatures, cached_features
+from models.fit import CLASS_NAMES, FitConfig, Learned, Parts, fit
+from models.generated_pictures import GeneratedPictures, generated_pictures
 from models.measure import Photographs, heat_map_check, measured_map_scale, photograph_check
-from models.probe import area_with_interval, calibrated_scale, linear_probe
-from models.prompt import Prompt, name_features
+from models.model_folder import write_backbone, write_learned
+from models.probe import area_with_interval
 from models.record import read_record, sha256_of, write_record
 from models.synthetic import GENERATOR_VERSION
-from models.synthetic.series import painted
-from models.tensor_files import write_tensors
 
 TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 9101, 9102, 9103
-CLASS_NAMES = {"BCC": "basal cell carcinoma", "SK": "seborrheic keratosis"}
 THREADS = 2
 THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How many generated images, and how the prompt learns."""
+    """How many generated images, and how prompt and probe learn."""
 
-    train_images: int = 2000
+    train_images: int = 4000
     validation_images: int = 600
     test_images: int = 1000
     views: int = 4
     map_images: int = 200
     faithfulness_images: int = 40
-    coop: CoopConfig = field(default_factory=CoopConfig)
+    learning: FitConfig = field(default_factory=FitConfig)
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """How many pictures of each seed, in the order of the parts."""
+        counts = (self.train_images, self.validation_images, self.test_images)
+        return dict(zip((TRAIN_SEED, VALIDATION_SEED, TEST_SEED), counts, strict=True))
+
+    @property
+    def parts(self) -> Parts:
+        """Which pictures are which part."""
+        first, second = self.train_images, self.train_images + self.validation_images
+        every = np.arange(second + self.test_images, dtype=np.intp)
+        return Parts(every[:first], every[first:second], every[second:])
 
 
-def _margin(text_features: Tensor) -> npt.NDArray[np.float32]:
-    """BCC minus SK text features. (D,)."""
-    return (text_features[0] - text_features[1]).detach().numpy()
+def show_epoch(epoch: Epoch) -> None:
+    """Print every tenth epoch."""
+    if epoch.number % 10 == 0:
+        print(f"epoch {epoch.number}: loss {epoch.loss:.4f}", flush=True)
 
 
-def _areas(scores: dict[str, npt.NDArray[np.floating]], test: Cached) -> dict[str, Any]:
-    return {name: asdict(area_with_interval(value, test.truth)) for name, value in scores.items()}
+def show_pictures(done: int, total: int) -> None:
+    """Print every few hundred pictures."""
+    if done % 320 == 0 or done == total:
+        print(f"{done} of {total} pictures encoded", flush=True)
 
 
 def train(
     folder: Path, work: Path, config: TrainConfig, photographs: Photographs | None
-) -> tuple[Prompt, float, dict[str, Any]]:
-    """Learn and measure; returns the prompt, the calibrated scale and the model's record."""
+) -> tuple[Learned, dict[str, Any], GeneratedPictures]:
+    """Learn and measure; returns what was learned, the model's record, and the pictures."""
     torch.set_num_threads(THREADS)
-    record = backbone_record(folder)
-    backbone = open_backbone(record, folder)
+    backbone = open_backbone(backbone_record(folder), folder)
     started = time.monotonic()
-    training = cache(backbone, TRAIN_SEED, config.train_images, work, views=config.views)
-    validation = cache(backbone, VALIDATION_SEED, config.validation_images, work)
-    test = cache(backbone, TEST_SEED, config.test_images, work)
-    cached_after = time.monotonic()
-    print(f"painted and encoded in {cached_after - started:.0f} s", flush=True)
-
-    def report(epoch: Epoch) -> None:
-        if epoch.number % 10 == 0:
-            print(f"epoch {epoch.number}: loss {epoch.loss:.4f}", flush=True)
-
-    names = tuple(CLASS_NAMES.values())
-    prompt = train_prompt(
-        backbone, names, training.views, training.classes, config.coop, report=report
+    pictures = generated_pictures(config.sizes, work)
+    features = cached_features(
+        work / "features",
+        pictures.series,
+        backbone,
+        views=config.views,
+        augmentation=Augmentation(),
+        progress=show_pictures,
     )
-    prompt_seconds = time.monotonic() - cached_after
-    learned = _margin(prompt())  # (D,)
-    scale = calibrated_scale(validation.plain @ learned, validation.truth)
-    probe = linear_probe(training.plain, training.truth)
-    scores = {
-        "zero_shot": test.plain @ _margin(name_features(backbone, names)),
-        "coop": test.plain @ learned,
-        "linear_probe": probe(test.plain),
+    cached_after = time.monotonic()
+    learned = fit(
+        backbone, features, pictures.truth, config.parts, config.learning, report=show_epoch
+    )
+    seconds = {
+        "painting_and_encoding_seconds": round(cached_after - started),
+        "prompt_seconds": round(time.monotonic() - cached_after),
     }
-    direction = scale * torch.from_numpy(learned)
-    size = record.preprocessing.image_size
-    pixels = painted(TRAIN_SEED, config.train_images, size + 16, work)[: config.map_images]
-    prepared = record.preprocessing.normalise(plain_views(pixels, size))
-    map_scale, grid = measured_map_scale(backbone, direction, torch.from_numpy(prepared))
+    record = _record(backbone, features, learned, pictures, config, photographs)
+    record["training"] |= seconds
+    return learned, record, pictures
+
+
+def _record(
+    backbone: Backbone,
+    features: CachedFeatures,
+    learned: Learned,
+    pictures: GeneratedPictures,
+    config: TrainConfig,
+    photographs: Photographs | None,
+) -> dict[str, Any]:
+    parts = config.parts
+    tested, truth = features.plain(parts.test), pictures.truth[parts.test]
+    direction = learned.scale * torch.from_numpy(learned.coop)
+    some = list(pictures.opened(parts.fit[: config.map_images].tolist()))
+    prepared = torch.from_numpy(backbone.preprocessing(some))
+    map_scale, grid = measured_map_scale(backbone, direction, prepared)
     maps = heat_map_check(backbone, direction, seed=TEST_SEED, count=config.faithfulness_images)
     on_photographs = photographs and photograph_check(backbone, direction, THRESHOLD, photographs)
-    probabilities = 1 / (1 + np.exp(-scale * scores["coop"]))
-    called = probabilities >= THRESHOLD
-    return (
-        prompt,
-        scale,
-        {
-            "name": "small-clip-coop",
-            "class_names": CLASS_NAMES,
-            "positive_class": "BCC",
-            "threshold": THRESHOLD,
-            "map_scale": float(f"{map_scale:.3g}"),
-            "map_grid": list(grid),
-            "demonstration": True,
-            "card": "CARD.md",
-            "training": {
-                **asdict(config),
-                "generator": GENERATOR_VERSION,
-                "seeds": {"train": TRAIN_SEED, "validation": VALIDATION_SEED, "test": TEST_SEED},
-                "painting_and_encoding_seconds": round(cached_after - started),
-                "prompt_seconds": round(prompt_seconds),
-            },
-            "calibration": {"scale": scale, "on": "generated validation images"},
-            "test": {
-                "areas": _areas(scores, test),
-                "sensitivity": float(called[test.truth == 1].mean()),
-                "specificity": float(1 - called[test.truth == 0].mean()),
-                "faithfulness": asdict(maps),
-                "photographs": on_photographs,
-            },
+    called = learned.probabilities(tested) >= THRESHOLD
+    areas = {
+        name: asdict(area_with_interval(margins, truth))
+        for name, margins in learned.margins(tested).items()
+    }
+    return {
+        "name": "small-clip-coop",
+        "class_names": CLASS_NAMES,
+        "positive_class": "BCC",
+        "threshold": THRESHOLD,
+        "map_scale": float(f"{map_scale:.3g}"),
+        "map_grid": list(grid),
+        "demonstration": True,
+        "card": "CARD.md",
+        "training": {
+            "train_images": config.train_images,
+            "validation_images": config.validation_images,
+            "test_images": config.test_images,
+            "views": config.views,
+            "augmentation": asdict(Augmentation()),
+            "coop": asdict(config.learning.coop),
+            "probe": {"penalty": learned.probe.penalty},
+            "generator": GENERATOR_VERSION,
+            "seeds": {"train": TRAIN_SEED, "validation": VALIDATION_SEED, "test": TEST_SEED},
         },
-    )
+        "calibration": {"scale": learned.scale, "on": "generated validation images"},
+        "test": {
+            "areas": areas,
+            "sensitivity": float(called[truth == 1].mean()),
+            "specificity": float(1 - called[truth == 0].mean()),
+            "faithfulness": asdict(maps),
+            "photographs": on_photographs,
+        },
+    }
+
+
+def write_training_images(file: Path, pictures: GeneratedPictures, config: TrainConfig) -> None:
+    """Write what a study's images are compared with; no patient stands behind a picture."""
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("image", "split", "sha256", "perceptual_hash", "patient_sha256"))
+        parts = dict(zip(config.sizes, ("train", "validation", "test"), strict=True))
+        names = [
+            (f"generated-{seed}-{number}", parts[seed])
+            for seed, count in config.sizes.items()
+            for number in range(count)
+        ]
+        opened = pictures.opened(range(len(names)))
+        for (name, part), key, picture in zip(names, pictures.keys, opened, strict=True):
+            writer.writerow((name, part, key, f"{perceptual_hash(picture):016x}", ""))
 
 
 def save_model(
-    prompt: Prompt, scale: float, record: dict[str, Any], backbone_folder: Path, out: Path
+    learned: Learned,
+    record: dict[str, Any],
+    backbone_folder: Path,
+    out: Path,
 ) -> None:
-    """Write a complete model folder: both records, both weights files and the card."""
+    """Write a complete model folder: both records, the weights files and the card."""
     out.mkdir(parents=True, exist_ok=True)
     if backbone_folder.resolve() != out.resolve():
-        for name in ("backbone.json", "backbone.safetensors"):
-            shutil.copyfile(backbone_folder / name, out / name)
-    file = out / "prompt.safetensors"
-    # The scale lies in the hashed file: changing it would change every probability.
-    learned = {"context": prompt.context.detach(), "logit_scale": torch.tensor(scale)}
-    write_tensors(file, learned)
-    record["prompt_sha256"] = sha256_of(file)
+        backbone = backbone_record(backbone_folder)
+        write_backbone(out, backbone, backbone_folder, backbone.preprocessing)
+    record |= write_learned(out, learned)
     write_record(out / "model.json", record)
     write_card(out, record, read_record(out / "backbone.json"))
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Train the demonstration model's prompt.")
+    parser = argparse.ArgumentParser(description="Train the demonstration model.")
     parser.add_argument("--backbone", type=Path, required=True, help="folder of models.pretrain")
     parser.add_argument("--work", type=Path, required=True, help="folder of generated images")
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished model")
@@ -163,8 +201,13 @@ def main() -> None:
     photographs = chosen.photographs and Photographs(
         chosen.photographs, chosen.photographs_source, chosen.photographs_note
     )
-    prompt, scale, record = train(chosen.backbone, chosen.work, TrainConfig(), photographs)
-    save_model(prompt, scale, record, chosen.backbone, chosen.out)
+    config = TrainConfig()
+    learned, record, pictures = train(chosen.backbone, chosen.work, config, photographs)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    images = chosen.out / "training-images.csv"
+    write_training_images(images, pictures, config)
+    record["training_images_sha256"] = sha256_of(images)
+    save_model(learned, record, chosen.backbone, chosen.out)
     for name, area in record["test"]["areas"].items():
         print(f"{name}: AUC {area['estimate']:.3f} ({area['low']:.3f}-{area['high']:.3f})")
 
