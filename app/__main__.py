@@ -12,6 +12,7 @@ import psycopg
 
 from app import __version__
 from app.commands.file_options import add_analyse_options, add_audit_options, add_power_options
+from app.commands.model_options import add_train_options
 from app.domain.errors import Refusal
 from app.settings import BadSettingError, Settings
 
@@ -36,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_running(commands)
     _add_study(commands)
+    _add_models(commands)
     _add_files(commands)
     return parser
 
@@ -168,6 +170,18 @@ def _add_study(commands: "_Commands") -> None:
         default=[],
         metavar="NUMBER:HASH",
         help="a head of the log noted at an earlier time; may be given several times",
+    )
+
+
+def _add_models(commands: "_Commands") -> None:
+    add_train_options(
+        _command(
+            commands,
+            "train",
+            "models:train",
+            "Train a model (CoOp on a frozen CLIP) on a table of cases, split by patient. "
+            "Interrupted, the same command goes on where it was.",
+        )
     )
 
 

@@ -18,6 +18,7 @@ from app.domain.case_columns import ALL_NAMES
 from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
 from app.domain.csv_table import read_table
 from app.domain.errors import InvalidInput, NotFound, Problem
+from app.domain.image_quality import ImageQuality
 from app.image_decoding import CleanImage
 from app.image_source import ImageSource, open_image_source
 from app.imaging import ImageCleaner
@@ -45,6 +46,8 @@ class LabelledImage:
     synthetic: bool
     cells: Mapping[str, str]  # the whole row, also columns that a case file does not know
     sha256: str  # of the file as it was given
+    perceptual_hash: int  # 64 bits
+    quality: ImageQuality
     width: int  # pixels, after decoding
     height: int
 
@@ -180,6 +183,8 @@ def _labelled(
         synthetic=case.synthetic,
         cells=cells,
         sha256=sha256,
+        perceptual_hash=picture.perceptual_hash,
+        quality=picture.quality,
         width=picture.width,
         height=picture.height,
     )
