@@ -93,7 +93,9 @@ def _add_running(commands: "_Commands") -> None:
         "people:add_user",
         "Make an account. The password is asked for, or read from standard input.",
     )
-    add_user.add_argument("role", choices=["reader", "coordinator"], help="what the account is for")
+    add_user.add_argument(
+        "role", choices=["reader", "coordinator", "administrator"], help="what the account is for"
+    )
     add_user.add_argument("email", help="the e-mail address to sign in with")
     add_user.add_argument("name", help="the person's name, in quotes")
 

@@ -16,8 +16,12 @@ from app.web.refusals import add_refusals
 from app.web.rendering import STATIC
 from app.web.routes import (
     accounts,
+    adjudication,
+    administration,
+    audit,
     home,
     importing,
+    joining,
     models,
     monitor,
     readers,
@@ -49,11 +53,15 @@ def build_app(
     app.state.services = Services(settings, database, Storage(settings.storage_url), clock)
     for corner in (
         accounts,
+        administration,
         home,
         importing,
         studies,
         readers,
         monitor,
+        adjudication,
+        audit,
+        joining,
         reading_room,
         results,
         models,

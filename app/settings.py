@@ -1,9 +1,10 @@
 """The only reader of the environment; refuses to start on a bad value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 
 class BadSettingError(Exception):
@@ -18,10 +19,32 @@ KNOWN = {
     "REREAD_STORAGE": "where images and overlays lie (default REREAD_DATA/files); or s3://...",
     "REREAD_PUBLIC_URL": "the address people type, e.g. https://reread.example.org",
     "REREAD_PROXY": "address of the one reverse proxy whose forwarded headers are believed",
+    "REREAD_SMTP": "the mail server, e.g. smtp://user:password@mail.example.org:587; none: no mail",
+    "REREAD_MAIL_FROM": "the address mails are sent from; needed with REREAD_SMTP",
     "REREAD_MODEL": "the folder of the model the worker loads (default: the demonstration model)",
     "REREAD_TEST_IMAGES": "tests only: a folder of real photographs with its cases.csv",
 }
 SHORTEST_SECRET = 32
+
+
+# Scheme -> how the connection is made secure, and the usual port.
+_MAIL: dict[str, tuple[Literal["starttls", "tls", "none"], int]] = {
+    "smtp": ("starttls", 587),
+    "smtps": ("tls", 465),
+    "smtp+plain": ("none", 25),
+}
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """The mail server and the address in whose name it sends."""
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    user: str
+    password: str = field(repr=False)
+    sender: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,7 @@ class Settings:
     public_url: str | None
     model_folder: Path | None
     proxy: str | None
+    mail: MailSettings | None = None
 
     @property
     def secure_cookies(self) -> bool:
@@ -75,6 +99,7 @@ class Settings:
             public_url=_public_url(environment.get("REREAD_PUBLIC_URL")),
             model_folder=Path(model) if model else None,
             proxy=proxy,
+            mail=_mail(environment.get("REREAD_SMTP"), environment.get("REREAD_MAIL_FROM")),
         )
 
 
@@ -87,3 +112,28 @@ def _public_url(value: str | None) -> str | None:
             f"REREAD_PUBLIC_URL is {value!r}; it must look like https://reread.example.org"
         )
     return value.rstrip("/")
+
+
+def _mail(address: str | None, sender: str | None) -> MailSettings | None:
+    if not address:
+        if sender:
+            raise BadSettingError("REREAD_MAIL_FROM is set without REREAD_SMTP, the mail server.")
+        return None
+    try:
+        parts = urlsplit(address)
+        security, usual = _MAIL[parts.scheme]
+        host, port = parts.hostname, parts.port or usual
+    except (KeyError, ValueError):
+        host, security, port, parts = None, "none", 0, urlsplit("")
+    if not host or parts.path not in {"", "/"}:
+        # The value itself is not shown: it may hold a password.
+        raise BadSettingError(
+            "REREAD_SMTP must look like smtp://user:password@mail.example.org:587 (STARTTLS), "
+            "smtps://... (TLS from the start) or smtp+plain://127.0.0.1:25 (not encrypted)."
+        )
+    if parts.password and security == "none":
+        raise BadSettingError("REREAD_SMTP would send its password unencrypted: use smtp or smtps.")
+    if not sender or "@" not in sender or not sender.isprintable():
+        raise BadSettingError("With REREAD_SMTP set, REREAD_MAIL_FROM names the sending address.")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailSettings(host, port, security, user, password, sender)

@@ -9,6 +9,7 @@ from app.db.session import Database, Role
 from app.domain.access import Account
 from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
 from app.domain.errors import Conflict, InvalidInput, Problem
+from app.domain.scores import DIAGNOSES
 from app.image_decoding import CleanImage
 from app.image_source import ImageSource
 from app.imaging import ImageCleaner
@@ -28,10 +29,13 @@ class ImportReport:
     def summary(self) -> str:
         """Say what the file holds, and which of its columns are not used."""
         found = self.file.cases
-        positive = sum(case.diagnosis == "BCC" for case in found)
+        each = {name: sum(case.diagnosis == name for case in found) for name in (*DIAGNOSES, "")}
+        said = ", ".join(f"{number} {name}" for name, number in each.items() if name)
+        if each[""]:
+            said = "no diagnosis: an adjudicator records it before the study opens"
         return (
             f"{len(found)} cases with {self.file.image_count} images ({self.file.format} columns): "
-            f"{positive} BCC, {len(found) - positive} SK.{self._ignored}"
+            f"{said}.{self._ignored}"
         )
 
     @property
@@ -49,15 +53,19 @@ def check_cases(
     source: ImageSource,
     progress: Progress,
     by: Account,
+    without_diagnosis: bool = False,
 ) -> ImportReport:
     """Dry run: decode everything, store nothing, list every problem.
 
     Without a study the files are checked for one that is still to be made.
     """
     if study is None:
-        checked = _Check(parse_case_file(csv, name=name), set(), {})
+        file = parse_case_file(csv, name=name, without_diagnosis=without_diagnosis)
+        checked = _Check(file, set(), {})
     else:
-        checked = _begin(database, study=study, csv=csv, name=name, by=by)
+        checked = _begin(
+            database, study=study, csv=csv, name=name, by=by, without_diagnosis=without_diagnosis
+        )
     for _row, _picture in checked.pictures(source, progress):
         pass
     return checked.report
@@ -73,13 +81,16 @@ def import_cases(
     storage: Storage,
     progress: Progress,
     by: Account,
+    without_diagnosis: bool = False,
 ) -> ImportReport:
     """Import a case file into a draft; on any problem nothing is stored and InvalidInput says all.
 
     Decoding takes its time outside any transaction. The image files are written before the rows;
     where the rows cannot be written, the files go again.
     """
-    checked = _begin(database, study=study, csv=csv, name=name, by=by)
+    checked = _begin(
+        database, study=study, csv=csv, name=name, by=by, without_diagnosis=without_diagnosis
+    )
     stored: dict[tuple[str, str], cases.NewImage] = {}
     try:
         for row, picture in checked.pictures(source, progress):
@@ -172,7 +183,13 @@ def _refuse_problems(report: ImportReport) -> None:
 
 
 def _begin(
-    database: Database, *, study: studies.Study, csv: bytes, name: str, by: Account
+    database: Database,
+    *,
+    study: studies.Study,
+    csv: bytes,
+    name: str,
+    by: Account,
+    without_diagnosis: bool,
 ) -> _Check:
     if study.state != "draft":
         raise Conflict(
@@ -181,7 +198,8 @@ def _begin(
     with database.begin(Role.COORDINATOR, actor=by.id) as connection:
         codes = cases.known_codes(connection, study.id)
         pictures = cases.known_pictures(connection, study.id)
-    return _Check(parse_case_file(csv, name=name), codes, pictures)
+    file = parse_case_file(csv, name=name, without_diagnosis=without_diagnosis)
+    return _Check(file, codes, pictures)
 
 
 def _new_image(row: _Row, picture: CleanImage, key: str) -> cases.NewImage:
@@ -204,7 +222,7 @@ def _new_case(case: CaseRow, images: list[cases.NewImage]) -> cases.NewCase:
         sex=case.sex or None,
         anatomical_site=case.anatomical_site or None,
         fitzpatrick=None if case.fitzpatrick is None else str(case.fitzpatrick),
-        diagnosis=case.diagnosis,
+        diagnosis=case.diagnosis or None,
         diagnosis_source=case.diagnosis_source or "not stated",
         images=images,
     )

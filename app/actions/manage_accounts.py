@@ -15,9 +15,9 @@ from uuid import UUID
 import argon2
 
 from app.actions.draw_orders import enrol_reader
-from app.db import accounts
+from app.db import accounts, people
 from app.db.session import Connection
-from app.domain.access import Account, AccountRole, password_problem
+from app.domain.access import Account, AccountRole, Part, password_problem
 from app.domain.errors import (
     Conflict,
     InvalidInput,
@@ -131,8 +131,14 @@ def confirm_password(
     return True
 
 
-def invite_reader(
-    connection: Connection, *, study: UUID, email: str, now: datetime, by: Account
+def invite(
+    connection: Connection,
+    *,
+    study: UUID,
+    email: str,
+    now: datetime,
+    by: Account,
+    part: Part = Part.READER,
 ) -> str:
     """Store an invitation and return its token, which is shown once and not kept."""
     email = email.strip().lower()
@@ -143,6 +149,7 @@ def invite_reader(
         connection,
         study=study,
         email=email,
+        part=part,
         token_sha256=_digest(token),
         invited_by=by.id,
         now=now,
@@ -168,7 +175,7 @@ def open_invitation(
 def accept_invitation(
     connection: Connection, *, token: str, name: str, password: str, address: str, now: datetime
 ) -> Account:
-    """Make the reader's account (or check the password of the one there is) and enrol them.
+    """Make the account (or check the password of the one there is) and give it its part.
 
     A wrong password counts as a failed sign-in: whoever holds the link must not guess freely. The
     caller commits even though InvalidInput is raised.
@@ -178,28 +185,58 @@ def accept_invitation(
         digest = _digest(found.email)
         _refuse_guessing(connection, digest, address=address, now=now)
         try:
-            reader = _existing_reader(connection, found.email, password)
+            person = _existing_account(connection, found, password)
         except InvalidInput:
             _count_failure(connection, digest, address=address, now=now)
             raise
     else:
-        reader = add_account(
-            connection, email=found.email, name=name, role=AccountRole.READER, password=password
-        )
-    if not accounts.accept(connection, found.id, account=reader.id, now=now):
+        role = found.role.new_account
+        person = add_account(connection, email=found.email, name=name, role=role, password=password)
+    if not accounts.accept(connection, found.id, account=person.id, now=now):
         raise Conflict("This invitation has been used. Sign in with your password.")
-    enrol_reader(connection, study=found.study_id, reader=reader.id)
-    return reader
+    _give_part(connection, found, person)
+    return person
 
 
-def _existing_reader(connection: Connection, email: str, password: str) -> Account:
-    found = accounts.credentials_of(connection, email)
+def _give_part(connection: Connection, invitation: accounts.Invitation, person: Account) -> None:
+    if invitation.role is Part.READER:
+        enrol_reader(connection, study=invitation.study_id, reader=person.id)
+    elif invitation.role is Part.COORDINATOR:
+        people.insert_coordinator(connection, study=invitation.study_id, account=person.id)
+    else:
+        people.insert_membership(
+            connection,
+            study=invitation.study_id,
+            account=person.id,
+            part=invitation.role,
+            active=True,
+            reason="Accepted an invitation.",
+            changed_by=invitation.invited_by,
+        )
+
+
+def _existing_account(
+    connection: Connection, invitation: accounts.Invitation, password: str
+) -> Account:
+    found = accounts.credentials_of(connection, invitation.email)
     stored = found.password_hash if found and not found.disabled else None
     if found is None or stored is None or not _fits(stored, password):
         raise InvalidInput("This is not the password of your account.")
-    if found.account.role is not AccountRole.READER:
-        raise NotAllowed("This is a coordinator's account; a reader needs an account of their own.")
+    if not invitation.role.suits(found.account.role):
+        raise NotAllowed(
+            f"The account of this address is a {found.account.role}'s. "
+            f"To take part as {invitation.role} needs an account with another e-mail address."
+        )
     return found.account
+
+
+def set_disabled(
+    connection: Connection, *, account: UUID, disabled: bool, now: datetime, by: Account
+) -> None:
+    """Disable an account, which ends its sessions at once, or enable it again."""
+    del by  # the connection's own actor: the database refuses all but administrators
+    if not accounts.set_disabled(connection, account, at=now if disabled else None):
+        raise NotFound("There is no such account of a person.")
 
 
 def _refuse_guessing(

@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
-from app.domain.access import Account, AccountRole
+from app.domain.access import Account, AccountRole, Part
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,16 @@ class Invitation:
 
     id: UUID
     study_id: UUID
+    study_code: str
     study_title: str
     email: str
+    role: Part
+    invited_by: UUID
     expires_at: datetime
     accepted_at: datetime | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "role", Part(self.role))
 
 
 def credentials_of(connection: Connection, email: str) -> Credentials | None:
@@ -81,6 +87,41 @@ def coordinators(connection: Connection) -> list[Account]:
         """SELECT id, email, name, role, simulated FROM account
            WHERE role = 'coordinator' AND disabled_at IS NULL ORDER BY created_at""",
     )
+
+
+@dataclass(frozen=True)
+class AccountRow:
+    """An account as the administrator's list shows it."""
+
+    id: UUID
+    email: str
+    name: str
+    role: AccountRole
+    simulated: bool
+    created_at: datetime
+    disabled_at: datetime | None
+    seen_at: datetime | None  # of the sessions that are still there
+
+
+def all_accounts(connection: Connection) -> list[AccountRow]:
+    """Return every account, people before simulated readers."""
+    return fetch_all(
+        connection,
+        AccountRow,
+        """SELECT a.id, a.email, a.name, a.role, a.simulated, a.created_at, a.disabled_at,
+               (SELECT max(last_seen_at) FROM sign_in_session WHERE account_id = a.id) AS seen_at
+           FROM account a ORDER BY a.simulated, a.role, a.name, a.id""",
+    )
+
+
+def set_disabled(connection: Connection, account: UUID, *, at: datetime | None) -> bool:
+    """Disable an account from a time on, or enable it; False where there is no such account."""
+    done = connection.execute(
+        "UPDATE account SET disabled_at = %s WHERE id = %s AND NOT simulated", [at, account]
+    )
+    if at is not None:
+        connection.execute("DELETE FROM sign_in_session WHERE account_id = %s", [account])
+    return done.rowcount == 1
 
 
 def insert_account(
@@ -185,6 +226,7 @@ def insert_invitation(
     *,
     study: UUID,
     email: str,
+    part: Part,
     token_sha256: bytes,
     invited_by: UUID,
     now: datetime,
@@ -193,9 +235,9 @@ def insert_invitation(
     """Store an invitation; the link's token itself is not kept."""
     connection.execute(
         """INSERT INTO invitation
-               (study_id, email, token_sha256, invited_by, created_at, expires_at)
-           VALUES (%s, lower(%s), %s, %s, %s, %s)""",
-        [study, email, token_sha256, invited_by, now, expires],
+               (study_id, email, role, token_sha256, invited_by, created_at, expires_at)
+           VALUES (%s, lower(%s), %s, %s, %s, %s, %s)""",
+        [study, email, part, token_sha256, invited_by, now, expires],
     )
 
 
@@ -204,7 +246,8 @@ def invitation_of(connection: Connection, token_sha256: bytes) -> Invitation | N
     return fetch_one(
         connection,
         Invitation,
-        """SELECT i.id, i.study_id, s.title AS study_title, i.email, i.expires_at, i.accepted_at
+        """SELECT i.id, i.study_id, s.code AS study_code, s.title AS study_title, i.email, i.role,
+               i.invited_by, i.expires_at, i.accepted_at
            FROM invitation i JOIN study s ON s.id = i.study_id WHERE i.token_sha256 = %s""",
         [token_sha256],
     )

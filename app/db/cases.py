@@ -29,7 +29,7 @@ class NewCase:
     sex: str | None
     anatomical_site: str | None
     fitzpatrick: str | None
-    diagnosis: str
+    diagnosis: str | None  # None: an adjudicator records it
     diagnosis_source: str
     images: list[NewImage]
 
@@ -61,7 +61,7 @@ def known_pictures(connection: Connection, study: UUID) -> dict[str, str]:
 
 
 def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID) -> None:
-    """Store a case, its images and its reference diagnosis."""
+    """Store a case, its images and its reference diagnosis, where there is one."""
     case_id: UUID = fetch_value(
         connection,
         """INSERT INTO study_case (study_id, code, patient_code, lesion_code, age, sex,
@@ -78,11 +78,12 @@ def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID)
             case.fitzpatrick,
         ],
     )
-    connection.execute(
-        """INSERT INTO reference_diagnosis (case_id, study_id, diagnosis, source, recorded_by)
-           VALUES (%s, %s, %s, %s, %s)""",
-        [case_id, study, case.diagnosis, case.diagnosis_source, by],
-    )
+    if case.diagnosis is not None:
+        connection.execute(
+            """INSERT INTO reference_diagnosis (case_id, study_id, diagnosis, source, recorded_by)
+               VALUES (%s, %s, %s, %s, %s)""",
+            [case_id, study, case.diagnosis, case.diagnosis_source, by],
+        )
     for position, image in enumerate(case.images, start=1):
         connection.execute(
             """INSERT INTO image (study_id, case_id, position, modality, storage_key, sha256,

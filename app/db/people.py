@@ -227,3 +227,12 @@ def own_part_has_ended(connection: Connection, study: UUID) -> bool:
         [study],
     )
     return active is False
+
+
+def own_first_call_is_locked(connection: Connection, study: UUID) -> bool:
+    """Say whether the actor has a reading in the study."""
+    return fetch_value(
+        connection,
+        "SELECT EXISTS (SELECT FROM reading WHERE study_id = %s AND reader_id = actor())",
+        [study],
+    )

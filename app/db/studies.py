@@ -80,6 +80,7 @@ class OpenInvitation:
     """An invitation as the coordinator's list shows it."""
 
     email: str
+    role: str
     created_at: datetime
     expires_at: datetime
     accepted_at: datetime | None
@@ -93,7 +94,7 @@ class CaseRow:
     code: str
     images: int
     scored: int
-    reference_source: str
+    reference_source: str | None  # None: no diagnosis is recorded yet
     synthetic: bool  # one of its images is generated
 
 
@@ -211,7 +212,7 @@ def invitations_of(connection: Connection, study: UUID) -> list[OpenInvitation]:
     return fetch_all(
         connection,
         OpenInvitation,
-        """SELECT email, created_at, expires_at, accepted_at
+        """SELECT email, role, created_at, expires_at, accepted_at
            FROM invitation WHERE study_id = %s ORDER BY created_at DESC""",
         [study],
     )
@@ -225,7 +226,7 @@ def cases_of(connection: Connection, study: UUID) -> list[CaseRow]:
         """SELECT c.id, c.code, count(i.id) AS images, count(p.id) AS scored,
                r.source AS reference_source, bool_or(i.synthetic) AS synthetic
            FROM study_case c JOIN study s ON s.id = c.study_id
-           JOIN reference_diagnosis r ON r.case_id = c.id
+           LEFT JOIN reference_diagnosis r ON r.case_id = c.id
            JOIN image i ON i.case_id = c.id
            LEFT JOIN prediction p ON p.image_id = i.id AND p.model_version_id = s.model_version_id
            WHERE c.study_id = %s GROUP BY c.id, c.code, r.source ORDER BY c.code""",

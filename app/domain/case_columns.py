@@ -151,6 +151,14 @@ def read_diagnosis(texts: tuple[str, ...], columns: Columns) -> str:
     return found.pop()
 
 
+def read_no_diagnosis(texts: tuple[str, ...], columns: Columns) -> str:
+    """Give ''; ValueError where there is a diagnosis although the file was to have none."""
+    del columns
+    if any(texts):
+        raise ValueError("a diagnosis is given although none was to be in the file; leave it out")
+    return ""
+
+
 def _diagnosis_name(text: str, columns: Columns) -> str:
     # The archive writes subtypes behind a comma: "Basal cell carcinoma, Nodular". Elsewhere a
     # comma may be followed by a doubt.

@@ -74,6 +74,7 @@ class _Reading:
     columns: Columns
     header: tuple[str, ...]
     problems: list[Problem]
+    without_diagnosis: bool = False
     cases: dict[str, CaseRow] = field(default_factory=dict[str, CaseRow])
     images: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
@@ -95,8 +96,11 @@ class _Reading:
             return None
 
 
-def parse_case_file(data: bytes, *, name: str) -> CaseFile:
-    """Read a case file in our own columns, the ISIC archive's, or those of PAD-UFES-20."""
+def parse_case_file(data: bytes, *, name: str, without_diagnosis: bool = False) -> CaseFile:
+    """Read a case file in our own columns, the ISIC archive's, or those of PAD-UFES-20.
+
+    `without_diagnosis`: the file gives none, in any row; somebody else records them later.
+    """
     table = read_table(data, name=name, known=read.ALL_NAMES)
     problems = list(table.problems)
     columns = read.recognise(table.columns)
@@ -105,7 +109,7 @@ def parse_case_file(data: bytes, *, name: str) -> CaseFile:
             problems.append(Problem(name, table.header_row, None, _NO_IMAGE_COLUMN))
         return CaseFile(name, "", (), tuple(problems))
     ignored = tuple(column for column in table.columns if column not in columns.names)
-    reading = _Reading(name, columns, table.columns, problems)
+    reading = _Reading(name, columns, table.columns, problems, without_diagnosis)
     if _has_diagnosis(table, reading):
         for row in table.rows:
             _add_row(row, reading)
@@ -120,7 +124,7 @@ _NO_IMAGE_COLUMN = (
 
 
 def _has_diagnosis(table: Table, reading: _Reading) -> bool:
-    if set(reading.columns.diagnoses) & set(table.columns):
+    if reading.without_diagnosis or set(reading.columns.diagnoses) & set(table.columns):
         return True
     reading.problem(
         table.header_row, reading.diagnosis_column, "this column is needed and is not there"
@@ -157,7 +161,14 @@ def _read_case(row: Row, image: str, reading: _Reading) -> CaseRow:
     case_id = read.cell(row.cells, columns.case_id)
     return CaseRow(
         case_id=reading.take(row.number, named, read.read_case_id, case_id, image) or "",
-        diagnosis=reading.take(row.number, shown, read.read_diagnosis, diagnoses, columns) or "",
+        diagnosis=reading.take(
+            row.number,
+            shown,
+            read.read_no_diagnosis if reading.without_diagnosis else read.read_diagnosis,
+            diagnoses,
+            columns,
+        )
+        or "",
         diagnosis_source=text(columns.diagnosis_source, read.read_diagnosis_source, columns) or "",
         patient_id=text(columns.patient_id, read.read_text) or "",
         lesion_id=text(columns.lesion_id, read.read_text) or "",

@@ -1,8 +1,8 @@
 """Who may call a route, and the connection it gets. A route without a permission is refused.
 
-Every route has exactly one of `Anyone`, `SignedIn`, `ReaderOnly`, `CoordinatorOnly` among its
-parameters; app/main.py does not start otherwise. Which study a person may see is decided by the
-database (row-level security): what is not theirs does not exist.
+Every route has exactly one of `Anyone`, `SignedIn`, `ReaderOnly`, `CoordinatorOnly` and
+`AdministratorOnly` among its parameters; app/main.py does not start otherwise. Which study a
+person may see is decided by the database (row-level security): what is not theirs does not exist.
 """
 
 from collections.abc import Generator
@@ -60,7 +60,7 @@ def reader_only(request: Request) -> Account:
     """Permission: a reader."""
     account = signed_in(request)
     if account.role is not AccountRole.READER:
-        raise NotAllowed("This page is for readers; you are signed in as a coordinator.")
+        raise NotAllowed(f"This page is for readers; you are signed in as a {account.role}.")
     return account
 
 
@@ -68,16 +68,30 @@ def coordinator_only(request: Request) -> Account:
     """Permission: a coordinator."""
     account = signed_in(request)
     if account.role is not AccountRole.COORDINATOR:
-        raise NotAllowed("This page is for study coordinators; you are signed in as a reader.")
+        raise NotAllowed(
+            f"This page is for study coordinators; you are signed in as a {account.role}."
+        )
     return account
 
 
-PERMISSIONS = (anyone, signed_in, reader_only, coordinator_only)
+def administrator_only(request: Request) -> Account:
+    """Permission: an administrator of the installation."""
+    account = signed_in(request)
+    if account.role is not AccountRole.ADMINISTRATOR:
+        raise NotAllowed(
+            "This page is for administrators of the installation; "
+            f"you are signed in as a {account.role}."
+        )
+    return account
+
+
+PERMISSIONS = (anyone, signed_in, reader_only, coordinator_only, administrator_only)
 
 Anyone = Annotated[Account | None, Depends(anyone)]
 SignedIn = Annotated[Account, Depends(signed_in)]
 ReaderOnly = Annotated[Account, Depends(reader_only)]
 CoordinatorOnly = Annotated[Account, Depends(coordinator_only)]
+AdministratorOnly = Annotated[Account, Depends(administrator_only)]
 
 
 def routes_of(app: FastAPI) -> list[APIRoute]:
@@ -136,7 +150,23 @@ def _as_analyst(request: Request, account: CoordinatorOnly) -> Generator[Connect
     yield from _connect(request, Role.ANALYST, account.id)
 
 
+def _as_adjudicator(request: Request, account: SignedIn) -> Generator[Connection]:
+    yield from _connect(request, Role.ADJUDICATOR, account.id)
+
+
+def _as_auditor(request: Request, account: SignedIn) -> Generator[Connection]:
+    yield from _connect(request, Role.AUDITOR, account.id)
+
+
+def _as_administrator(request: Request, account: AdministratorOnly) -> Generator[Connection]:
+    yield from _connect(request, Role.ACCOUNT, account.id)
+
+
 AccountConnection = Annotated[Connection, Depends(_as_account, scope="function")]
 ReaderConnection = Annotated[Connection, Depends(_as_reader, scope="function")]
 CoordinatorConnection = Annotated[Connection, Depends(_as_coordinator, scope="function")]
 AnalystConnection = Annotated[Connection, Depends(_as_analyst, scope="function")]
+# Of every account: which studies it adjudicates or audits, the database knows; the rest is absent.
+AdjudicatorConnection = Annotated[Connection, Depends(_as_adjudicator, scope="function")]
+AuditorConnection = Annotated[Connection, Depends(_as_auditor, scope="function")]
+AdministratorConnection = Annotated[Connection, Depends(_as_administrator, scope="function")]

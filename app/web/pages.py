@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
+from app.db.adjudication import AdjudicatedStudy
+from app.db.audit import AuditedStudy
 from app.db.readings import ReaderStudy
 from app.db.results import ReferenceSource
 from app.db.studies import (
@@ -19,7 +21,7 @@ from app.db.studies import (
     Study,
     StudyCounts,
 )
-from app.domain.access import Account
+from app.domain.access import Account, Part
 from app.domain.errors import Problem
 from app.domain.reading import LockedCall, ReadingState
 from app.domain.scores import Diagnosis
@@ -52,6 +54,7 @@ class InvitationPage(Page):
     token: str
     study_title: str
     email: str
+    part: Part
     known: bool  # an account exists: ask for its password instead of a new one
     name: str = ""
 
@@ -62,6 +65,8 @@ class ReaderHomePage(Page):
 
     template: ClassVar[str] = "reader_home.html"
     studies: list[ReaderStudy]
+    adjudicated: list[AdjudicatedStudy] = field(default_factory=list[AdjudicatedStudy])
+    audited: list[AuditedStudy] = field(default_factory=list[AuditedStudy])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +86,8 @@ class CoordinatorHomePage(Page):
 
     template: ClassVar[str] = "coordinator_home.html"
     studies: list[StudyLine]
+    adjudicated: list[AdjudicatedStudy] = field(default_factory=list[AdjudicatedStudy])
+    audited: list[AuditedStudy] = field(default_factory=list[AuditedStudy])
 
 
 @dataclass(frozen=True, kw_only=True)

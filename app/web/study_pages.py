@@ -1,24 +1,124 @@
-"""What the coordinator's further pages of a study show: readers and monitor."""
+"""What further pages show: the people of a study, its monitor, adjudication, log; accounts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
+from markupsafe import Markup
+
+from app.actions.manage_people import SPECIALTIES, TRAININGS, StartAnswers
+from app.actions.write_messages import Delivery
+from app.db.accounts import AccountRow
+from app.db.adjudication import AdjudicatedCase, AdjudicatedStudy
+from app.db.audit import AuditedStudy, LoggedEvent
 from app.db.monitor import CaseCoverage, ReaderPace
-from app.db.studies import OpenInvitation, ReaderProgress, Study
+from app.db.people import ConsentText, Member, Profile, ReaderRow
+from app.db.readings import ReaderStudy
+from app.db.studies import OpenInvitation, Study
 from app.domain import pace
+from app.domain.access import Part
 from app.web.pages import Page
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadersPage(Page):
-    """GET /studies/{code}/readers; the form POST /studies/{code}/invitations (field email)."""
+    """GET /studies/{code}/readers.
+
+    Forms: POST /studies/{code}/invitations (fields email, part), POST /studies/{code}/people/{id}/
+    part (fields part, active, reason) for those who do not read.
+    """
 
     template: ClassVar[str] = "readers.html"
+    parts: ClassVar[list[Part]] = list(Part)
     study: Study
-    readers: list[ReaderProgress]
+    readers: list[ReaderRow]
+    paces: Mapping[UUID, ReaderPace]
+    members: list[Member]
     invitations: list[OpenInvitation]
+    consent_text: ConsentText | None
     invitation_link: str | None = None  # shown once, right after it was made
+    delivery: Delivery | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderPage(Page):
+    """GET /studies/{code}/readers/{person}.
+
+    Forms: POST .../messages (fields kind, subject, text), POST /studies/{code}/people/{reader}/part
+    (fields part, active, reason).
+    """
+
+    template: ClassVar[str] = "reader.html"
+    study: Study
+    reader: ReaderRow
+    pace: ReaderPace
+    consent_text: ConsentText | None
+    delivery: Delivery | None = None
+    subject: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentPage(Page):
+    """GET and POST /studies/{code}/consent (field text, Markdown)."""
+
+    template: ClassVar[str] = "consent.html"
+    study: Study
+    texts: list[ConsentText]
+    shown: Markup | None  # the newest, rendered
+    typed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartPage(Page):
+    """GET and POST /studies/{code}/start, for a reader.
+
+    Fields: years_experience, specialty, training; consent_text (hidden: the version shown) and
+    accepted (yes).
+    """
+
+    template: ClassVar[str] = "start.html"
+    specialties: ClassVar[tuple[str, ...]] = SPECIALTIES
+    trainings: ClassVar[tuple[str, ...]] = TRAININGS
+    study: ReaderStudy
+    profile: Profile | None
+    profile_is_fixed: bool  # the first call is locked
+    text: ConsentText | None
+    text_html: Markup | None
+    due: bool  # the version that holds is not accepted yet
+    typed: StartAnswers
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdjudicationPage(Page):
+    """GET /studies/{code}/adjudication; forms POST .../{case} (diagnosis, source, diagnosed_on)."""
+
+    template: ClassVar[str] = "adjudication.html"
+    study: AdjudicatedStudy
+    cases: list[AdjudicatedCase]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditPage(Page):
+    """GET /studies/{code}/audit: a page of the log, newest first."""
+
+    template: ClassVar[str] = "audit.html"
+    study: AuditedStudy
+    as_auditor: bool
+    events: list[LoggedEvent]
+    kinds: list[tuple[str, int]]
+    kind: str
+    older: int | None  # the number to go on from
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountsPage(Page):
+    """GET /accounts; forms POST /accounts/{id}/disabled (field disabled: yes or no)."""
+
+    template: ClassVar[str] = "accounts.html"
+    accounts: list[AccountRow]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.actions.manage_accounts import invite_reader
+from app.actions.manage_accounts import invite
 from app.db import accounts
 from app.db.session import Role
 from app.domain.access import Account, AccountRole
@@ -43,6 +43,18 @@ POST   /studies/{code}/open                        coordinator_only  401    401 
 POST   /studies/{code}/close                       coordinator_only  401    401  404  403  403  303
 POST   /studies/{code}/invitations                 coordinator_only  401    401  404  403  403  200
 GET    /studies/{code}/readers                     coordinator_only  303    303  404  403  403  200
+GET    /studies/{code}/readers/{person}            coordinator_only  303    303  404  403  403  200
+POST   /studies/{code}/readers/{person}/messages   coordinator_only  401    401  404  403  403  200
+POST   /studies/{code}/people/{person}/part        coordinator_only  401    401  404  403  403  303
+GET    /studies/{code}/consent                     coordinator_only  303    303  404  403  403  200
+POST   /studies/{code}/consent                     coordinator_only  401    401  404  403  403  303
+GET    /studies/{code}/adjudication                signed_in         303    303  404  404  404  404
+POST   /studies/{code}/adjudication/{case}         signed_in         401    401  404  404  404  404
+GET    /studies/{code}/adjudication/{case}/images/{position} signed_in 303  303  404  404  404  404
+GET    /studies/{code}/audit                       signed_in         303    303  404  404  404  409
+GET    /studies/{code}/audit.jsonl                 signed_in         303    303  404  404  404  409
+GET    /accounts                                   administrator_only 303   303  403  403  403  403
+POST   /accounts/{account}/disabled                administrator_only 401   401  403  403  403  403
 GET    /studies/{code}/monitor                     coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/monitor/live                coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/cases                       coordinator_only  303    303  404  403  403  200
@@ -57,6 +69,8 @@ GET    /studies/{code}/results/figures/{figure}.{form} coordinator_only 303 303 
 GET    /studies/{code}/export/{name}               coordinator_only  303    303  404  403  403  409
 GET    /models/{model}                             coordinator_only  303    303  200  403  403  200
 GET    /studies/{code}/read                        reader_only       303    303  403  200  200  403
+GET    /studies/{code}/start                       reader_only       303    303  403  200  200  403
+POST   /studies/{code}/start                       reader_only       401    401  403  303  303  403
 POST   /studies/{code}/next                        reader_only       401    401  403  303  303  403
 POST   /readings/{assignment}/unaided              reader_only       401    401  403  404  303  403
 POST   /readings/{assignment}/reveal               reader_only       401    401  403  404  303  403
@@ -108,6 +122,15 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         "/studies/new": {"code": "bcc-sk", "title": "The code is taken"},
         "/studies/{code}/score": {"model_version": str(site.cast.study.model_version_id)},
         "/studies/{code}/invitations": {"email": "ruth@example.org"},
+        "/studies/{code}/readers/{person}/messages": {"kind": "reminder"},
+        "/studies/{code}/people/{person}/part": {"part": "reader", "reason": "None."},
+        "/studies/{code}/consent": {"text": "I consent."},
+        "/studies/{code}/start": {
+            "years_experience": "3",
+            "specialty": "dermatology",
+            "training": "specialist",
+        },
+        "/studies/{code}/adjudication/{case}": {"diagnosis": "BCC", "source": "histopathology"},
         "/studies/{code}/unblind": {"password": "not this", "reason": "None."},
         "/readings/{assignment}/unaided": call,
         "/readings/{assignment}/aided": call,
@@ -117,7 +140,7 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
 
 def real_ids(cast: Cast, site: Site) -> dict[str, str]:
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
-        token = invite_reader(
+        token = invite(
             connection,
             study=cast.study.id,
             email="ruth@example.org",
@@ -132,6 +155,8 @@ def real_ids(cast: Cast, site: Site) -> dict[str, str]:
         "case": str(case),
         "position": "1",
         "reader": "R01",
+        "person": str(cast.rolf.id),
+        "account": str(cast.rolf.id),
         "figure": "bars",
         "form": "svg",
         "name": "readings.csv",

@@ -284,7 +284,8 @@ def test_a9_opening_the_link_uses_nothing_up_and_joining_does(site: Site) -> Non
         assert browser.get(link).status_code == 200
     form = {"name": "Ruth", "password": NEW_PASSWORD}
     joined = browser.post(link, data=form)
-    assert (joined.status_code, joined.headers["location"]) == (303, "/sign-in")
+    assert joined.status_code == 303
+    assert joined.headers["location"] == "/sign-in?next=/studies/bcc-sk/start"
     for answer in (browser.post(link, data=form), browser.get(link)):
         assert answer.status_code == 409
         assert "has been used" in answer.text
@@ -294,7 +295,7 @@ def test_a9_opening_the_link_uses_nothing_up_and_joining_does(site: Site) -> Non
 
 def test_a9_the_link_is_shown_once_and_kept_as_a_digest_only(site: Site) -> None:
     token = invite(site).rsplit("/", maxsplit=1)[1]
-    assert token not in site.browser(site.cast.cora).get("/studies/bcc-sk").text
+    assert token not in site.browser(site.cast.cora).get("/studies/bcc-sk/readers").text
     with superuser(site.cast) as owner:
         stored = owner.execute("SELECT token_sha256, i::text FROM invitation i").fetchall()
         logged = owner.execute("SELECT string_agg(payload, '') FROM audit_event").fetchone()[0]

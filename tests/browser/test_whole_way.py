@@ -78,13 +78,28 @@ def invite(cora: Person, email: str) -> str:
     return cora.page.input_value("#invitation-link")
 
 
+def write_consent(cora: Person) -> None:
+    cora.goto("/studies/bcc-2027/consent")
+    cora.page.get_by_label("Consent text").fill("You take part of your **own will**.")
+    cora.page.get_by_role("button", name="Save as version 1").click()
+    expect(cora.page.get_by_text("Version 1, as readers see it")).to_be_visible()
+
+
 def join(reader: Person, link: str, email: str) -> None:
     reader.page.goto(link)
     reader.page.fill("[name=name]", email.split("@", maxsplit=1)[0].title())
     reader.page.fill("[name=password]", PASSWORD)
     reader.page.get_by_role("button", name="Join the study").click()
-    reader.page.wait_for_url("**/sign-in")
-    reader.sign_in(email)
+    reader.page.wait_for_url("**/sign-in?next=/studies/bcc-2027/start")
+    reader.page.fill("[name=email]", email)
+    reader.page.fill("[name=password]", PASSWORD)
+    reader.page.get_by_role("button", name="Sign in").click()
+    reader.page.get_by_label("Years of experience").fill("7")
+    reader.page.get_by_label("Specialty").select_option("dermatology")
+    reader.page.get_by_label("Training").select_option("specialist")
+    reader.page.get_by_label("I have read this text").check()
+    reader.page.get_by_role("button", name="Save and go on").click()
+    reader.page.wait_for_url(re.compile(r"/(studies/bcc-2027/read)?$"))
 
 
 def read_everything(reader: Person, *, cases: int, calls: str) -> None:
@@ -173,6 +188,7 @@ def test_the_whole_way(
         score_everything(database, scorer)
         expect(cora.page.get_by_text(re.compile(r"(\d+) of \1 images")).first).to_be_visible()
 
+        write_consent(cora)
         links = {e: invite(cora, e) for e in ("rita@example.org", "rolf@example.org")}
         join(rita, links["rita@example.org"], "rita@example.org")
         cora.goto("/studies/bcc-2027")

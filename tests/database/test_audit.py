@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app.actions.manage_accounts import invite_reader
+from app.actions.manage_accounts import invite
 from app.actions.verify_pack import Verdict
 from app.actions.verify_study import verify_study
 from app.db.administrator import AUDITED, records_of
@@ -36,7 +36,7 @@ Chain = list[AuditEvent]
 def finished(open_copy: Cast) -> Cast:
     """Rita has read four cases, Rolf one and the unaided half of another; unblinded."""
     with open_copy.begin(Role.COORDINATOR, open_copy.cora) as connection:
-        invite_reader(
+        invite(
             connection,
             study=open_copy.study.id,
             email="ruth@example.org",

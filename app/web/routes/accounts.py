@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import manage_accounts
+from app.domain.access import Part
 from app.domain.errors import InvalidInput
 from app.web.access import AccountConnection, Anyone, SignedIn, cookie_name, session_token
 from app.web.pages import InvitationPage, SignInPage
@@ -82,7 +83,13 @@ def show_invitation(
         connection, token=token, now=services_of(request).clock()
     )
     return render(
-        InvitationPage(token=token, study_title=found.study_title, email=found.email, known=known)
+        InvitationPage(
+            token=token,
+            study_title=found.study_title,
+            email=found.email,
+            part=found.role,
+            known=known,
+        )
     )
 
 
@@ -112,12 +119,15 @@ def accept_invitation(
             token=token,
             study_title=found.study_title,
             email=found.email,
+            part=found.role,
             known=known,
             name=name,
             problem=str(refusal),
         )
         return render(page, status=422)
-    return RedirectResponse("/sign-in", status_code=303)
+    # A reader first says who they are and whether they consent.
+    after = f"?next=/studies/{found.study_code}/start" if found.role is Part.READER else ""
+    return RedirectResponse(f"/sign-in{after}", status_code=303)
 
 
 def _local(address: str) -> str:

@@ -1,11 +1,11 @@
 """The first page after signing in, and the health check."""
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from app.db import readings, studies
+from app.db import adjudication, audit, readings, studies
 from app.db.session import Connection, Role
-from app.domain.access import Account, AccountRole
+from app.domain.access import AccountRole
 from app.web.access import Anyone, SignedIn
 from app.web.pages import CoordinatorHomePage, ReaderHomePage, StudyLine
 from app.web.rendering import render
@@ -16,14 +16,27 @@ router = APIRouter()
 
 @router.get("/")
 def show_home(request: Request, viewer: SignedIn) -> Response:
-    """Show a person their studies."""
+    """Show a person their studies, whatever their part in them is."""
+    if viewer.role is AccountRole.ADMINISTRATOR:
+        return RedirectResponse("/accounts", status_code=303)
     database = services_of(request).database
-    if viewer.role is AccountRole.READER:
+    with database.begin(Role.ADJUDICATOR, actor=viewer.id) as connection:
+        adjudicated = adjudication.adjudicated_studies(connection)
+    with database.begin(Role.AUDITOR, actor=viewer.id) as connection:
+        audited = audit.audited_studies(connection)
+    if viewer.role is not AccountRole.COORDINATOR:
         with database.begin(Role.READER, actor=viewer.id) as connection:
             found = readings.reader_studies(connection)
-        return render(ReaderHomePage(viewer=viewer, studies=found))
+        page = ReaderHomePage(
+            viewer=viewer, studies=found, adjudicated=adjudicated, audited=audited
+        )
+        return render(page)
     with database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
-        return render(_coordinator_home(connection, viewer))
+        lines = _study_lines(connection)
+    page = CoordinatorHomePage(
+        viewer=viewer, studies=lines, adjudicated=adjudicated, audited=audited
+    )
+    return render(page)
 
 
 @router.get("/health")
@@ -34,7 +47,7 @@ def health(request: Request, _viewer: Anyone) -> Response:
     return PlainTextResponse("ok")
 
 
-def _coordinator_home(connection: Connection, viewer: Account) -> CoordinatorHomePage:
+def _study_lines(connection: Connection) -> list[StudyLine]:
     lines: list[StudyLine] = []
     for study in studies.all_studies(connection):
         progress = studies.progress_of(connection, study.id)
@@ -47,4 +60,4 @@ def _coordinator_home(connection: Connection, viewer: Account) -> CoordinatorHom
                 expected_readings=sum(reader.assigned for reader in progress),
             )
         )
-    return CoordinatorHomePage(viewer=viewer, studies=lines)
+    return lines

@@ -37,6 +37,7 @@ def import_files(
     cases: Annotated[UploadFile, File()],
     images: Annotated[UploadFile, File()],
     action: Annotated[str, Form()] = "dry_run",
+    without_diagnosis: Annotated[str, Form()] = "",
 ) -> Response:
     """Check the files, and on "import" store them when nothing is to mend."""
     services = services_of(request)
@@ -55,6 +56,7 @@ def import_files(
                     storage=services.storage,
                     progress=_no_progress,
                     by=viewer,
+                    without_diagnosis=without_diagnosis == "yes",
                 )
                 return RedirectResponse(f"/studies/{code}", status_code=303)
             report = check_cases(
@@ -65,6 +67,7 @@ def import_files(
                 source=source,
                 progress=_no_progress,
                 by=viewer,
+                without_diagnosis=without_diagnosis == "yes",
             )
     except InvalidInput as refusal:
         page = ImportPage(

@@ -3,20 +3,16 @@
 from uuid import UUID
 
 from fastapi import APIRouter
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 from starlette.responses import Response
 
 from app.db import studies
 from app.domain.errors import NotFound
 from app.web.access import CoordinatorConnection, CoordinatorOnly
+from app.web.markdown import written
 from app.web.pages import ModelPage
 from app.web.rendering import render
 
 router = APIRouter()
-
-# HTML in a card is shown as text; links keep to safe schemes.
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 @router.get("/models/{model}")
@@ -25,5 +21,4 @@ def show_model(viewer: CoordinatorOnly, connection: CoordinatorConnection, model
     found = studies.model_version(connection, model)
     if found is None:
         raise NotFound("There is no such model.")
-    card = Markup(_markdown.render(found.card))  # noqa: S704 - HTML in it has become text
-    return render(ModelPage(viewer=viewer, model=found, card_html=card))
+    return render(ModelPage(viewer=viewer, model=found, card_html=written(found.card)))

@@ -1,50 +1,181 @@
-"""The readers of a study: who they are, how far they are, inviting more."""
+"""The people of a study: readers and others, inviting, writing to them, ending their part."""
 
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from app.actions import design_study, manage_accounts
-from app.db import studies
-from app.db.session import Connection
-from app.domain.access import Account
+from app.actions import design_study, manage_accounts, manage_people, write_messages
+from app.actions.write_messages import Delivery, Kind
+from app.db import monitor, people, studies
+from app.db.session import Connection, Role
+from app.db.studies import Study
+from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
+from app.mail import Message
 from app.web.access import CoordinatorConnection, CoordinatorOnly
+from app.web.markdown import written
 from app.web.rendering import render
 from app.web.services import services_of
-from app.web.study_pages import ReadersPage
+from app.web.study_pages import ConsentPage, ReaderPage, ReadersPage
 
-router = APIRouter()
+router = APIRouter(prefix="/studies/{code}")
 
 
-@router.get("/studies/{code}/readers")
+def site_address(request: Request) -> str:
+    """Return the address people type, without a slash at its end."""
+    return services_of(request).settings.public_url or str(request.base_url).rstrip("/")
+
+
+@router.get("/readers")
 def show_readers(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
-    """Show who reads in the study, and how far they are."""
+    """Show who takes part in the study, and how far its readers are."""
     return render(_readers_page(connection, viewer, code))
 
 
-@router.post("/studies/{code}/invitations")
-def invite_reader(
+@router.post("/invitations")
+def invite(
     request: Request,
+    viewer: CoordinatorOnly,
+    code: str,
+    email: Annotated[str, Form()] = "",
+    part: Annotated[Part, Form()] = Part.READER,
+) -> Response:
+    """Make an invitation; its link is sent, or shown once in this answer.
+
+    Two transactions: no mail is sent of an invitation that was not stored, and no transaction
+    waits for a mail server.
+    """
+    services = services_of(request)
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        study = design_study.find_study(connection, code=code)
+        try:
+            token = manage_accounts.invite(
+                connection,
+                study=study.id,
+                email=email,
+                part=part,
+                now=services.clock(),
+                by=viewer,
+            )
+        except InvalidInput as refusal:
+            page = _readers_page(connection, viewer, code, problem=str(refusal))
+            return render(page, status=refusal.status)
+    link = f"{site_address(request)}/invitations/{token}"
+    letter = write_messages.invitation_message(
+        study=study, email=email.strip(), part=part, link=link, by=viewer
+    )
+    delivery = _deliver(request, viewer, study, "invitation", letter, to=part)
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        page = _readers_page(connection, viewer, code, invitation_link=link, delivery=delivery)
+        return render(page)
+
+
+@router.get("/readers/{person}")
+def show_reader(
+    viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str, person: UUID
+) -> Response:
+    """Show one reader: profile, consent, progress, and what can be done."""
+    return render(_reader_page(connection, viewer, code, person))
+
+
+@router.post("/readers/{person}/messages")
+def write_to_reader(
+    request: Request,
+    viewer: CoordinatorOnly,
+    code: str,
+    person: UUID,
+    kind: Annotated[Literal["reminder", "message"], Form()] = "message",
+    subject: Annotated[str, Form()] = "",
+    text: Annotated[str, Form()] = "",
+) -> Response:
+    """Send a reminder or a message, or give its text to be passed on."""
+    database = services_of(request).database
+    with database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        page = _reader_page(connection, viewer, code, person, subject=subject, text=text)
+        row, progress = page.reader, page.pace.pace
+        try:
+            letter = (
+                write_messages.own_message(email=row.email, subject=subject, text=text)
+                if kind == "message"
+                else write_messages.reminder_message(
+                    study=page.study,
+                    email=row.email,
+                    name=row.name,
+                    finished=progress.finished,
+                    assigned=row.assigned,
+                    address=site_address(request),
+                    by=viewer,
+                )
+            )
+        except InvalidInput as refusal:
+            page = _reader_page(
+                connection, viewer, code, person, subject=subject, text=text, problem=str(refusal)
+            )
+            return render(page, status=refusal.status)
+    delivery = _deliver(request, viewer, page.study, kind, letter, to=str(person))
+    with database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        return render(_reader_page(connection, viewer, code, person, delivery=delivery))
+
+
+@router.post("/people/{person}/part")
+def change_part(
     viewer: CoordinatorOnly,
     connection: CoordinatorConnection,
     code: str,
-    email: Annotated[str, Form()] = "",
+    person: UUID,
+    part: Annotated[Part, Form()] = Part.READER,
+    active: Annotated[Literal["yes", "no"], Form()] = "no",
+    reason: Annotated[str, Form()] = "",
 ) -> Response:
-    """Make an invitation; its link is shown once, in this answer."""
+    """End somebody's part, or give it back."""
     study = design_study.find_study(connection, code=code)
-    services = services_of(request)
+    manage_people.change_part(
+        connection,
+        study=study,
+        person=person,
+        part=part,
+        active=active == "yes",
+        reason=reason,
+        by=viewer,
+    )
+    return RedirectResponse(f"/studies/{code}/readers", status_code=303)
+
+
+@router.get("/consent")
+def show_consent(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+    """Show the consent text that holds, its versions, and the form for a new one."""
+    return render(_consent_page(connection, viewer, code))
+
+
+@router.post("/consent")
+def write_consent(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    text: Annotated[str, Form()] = "",
+) -> Response:
+    """Store a new version of the consent text."""
+    study = design_study.find_study(connection, code=code)
     try:
-        token = manage_accounts.invite_reader(
-            connection, study=study.id, email=email, now=services.clock(), by=viewer
-        )
+        manage_people.write_consent_text(connection, study=study, text=text, by=viewer)
     except InvalidInput as refusal:
-        page = _readers_page(connection, viewer, code, problem=str(refusal))
+        page = _consent_page(connection, viewer, code, typed=text, problem=str(refusal))
         return render(page, status=refusal.status)
-    base = services.settings.public_url or str(request.base_url).rstrip("/")
-    link = f"{base}/invitations/{token}"
-    return render(_readers_page(connection, viewer, code, invitation_link=link))
+    return RedirectResponse(f"/studies/{code}/consent", status_code=303)
+
+
+def _deliver(
+    request: Request, viewer: Account, study: Study, kind: Kind, letter: Message, *, to: str
+) -> Delivery:
+    services = services_of(request)
+    delivery = write_messages.deliver(services.settings.mail, letter)
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        write_messages.record_delivery(
+            connection, study=study.id, kind=kind, to=to, delivery=delivery, by=viewer
+        )
+    return delivery
 
 
 def _readers_page(
@@ -54,13 +185,67 @@ def _readers_page(
     *,
     problem: str | None = None,
     invitation_link: str | None = None,
+    delivery: Delivery | None = None,
 ) -> ReadersPage:
     study = design_study.find_study(connection, code=code)
     return ReadersPage(
         viewer=viewer,
         problem=problem,
         study=study,
-        readers=studies.progress_of(connection, study.id),
+        readers=people.readers_of(connection, study.id),
+        paces={row.reader_id: row for row in monitor.paces_of(connection, study.id)},
+        members=people.members_of(connection, study.id),
         invitations=studies.invitations_of(connection, study.id),
+        consent_text=people.newest_consent_text(connection, study.id),
         invitation_link=invitation_link,
+        delivery=delivery,
+    )
+
+
+def _reader_page(
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    reader: UUID,
+    *,
+    subject: str = "",
+    text: str = "",
+    problem: str | None = None,
+    delivery: Delivery | None = None,
+) -> ReaderPage:
+    study = design_study.find_study(connection, code=code)
+    paces = {row.reader_id: row for row in monitor.paces_of(connection, study.id)}
+    found = manage_people.find_reader(connection, study=study, reader=reader)
+    return ReaderPage(
+        viewer=viewer,
+        problem=problem,
+        notice=delivery.sentence if delivery and delivery.sent else None,
+        study=study,
+        reader=found,
+        pace=paces[found.reader_id],
+        consent_text=people.newest_consent_text(connection, study.id),
+        delivery=delivery,
+        subject=subject,
+        text=text,
+    )
+
+
+def _consent_page(
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    *,
+    typed: str | None = None,
+    problem: str | None = None,
+) -> ConsentPage:
+    study = design_study.find_study(connection, code=code)
+    texts = people.consent_texts(connection, study.id)
+    newest = texts[0] if texts else None
+    return ConsentPage(
+        viewer=viewer,
+        problem=problem,
+        study=study,
+        texts=texts,
+        shown=written(newest.text) if newest else None,
+        typed=typed if typed is not None else (newest.text if newest else ""),
     )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import read_case
+from app.db import people
 from app.db.readings import ReaderStudy
 from app.db.session import Connection
 from app.domain.access import Account
@@ -24,6 +25,8 @@ router = APIRouter()
 def show_case(viewer: ReaderOnly, connection: ReaderConnection, code: str) -> Response:
     """Show the current case; reload, back and a second tab all end here."""
     study = read_case.find_reader_study(connection, code=code)
+    if study.state == "open" and people.consent_is_due(connection, study.id):
+        return RedirectResponse(f"/studies/{code}/start", status_code=303)
     return render(_page(connection, viewer, study))
 
 
