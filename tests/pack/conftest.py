@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.actions.export_pack import export_pack
-from app.actions.manage_accounts import invite_reader
+from app.actions.manage_accounts import invite
 from app.db.session import Role
 from app.domain.audit_chain import Anchor
 from app.domain.reading import Submission
@@ -22,7 +22,7 @@ AIDED = [("BCC", 90), ("BCC", 5), ("SK", 35), ("SK", 95), ("BCC", 60), ("SK", 15
 def finished(open_copy: Cast) -> Cast:
     """Rita has read all six cases, Rolf four and the unaided half of a fifth; unblinded."""
     with open_copy.begin(Role.COORDINATOR, open_copy.cora) as connection:
-        invite_reader(
+        invite(
             connection,
             study=open_copy.study.id,
             email="ruth@example.org",
