@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from app import __version__
-from app.commands.file_options import add_analyse_options, add_audit_options, add_power_options
+from app.commands.file_options import (
+    add_analyse_options,
+    add_audit_options,
+    add_baseline_options,
+    add_power_options,
+)
 from app.commands.model_options import add_train_options
 from app.domain.errors import Refusal
 from app.settings import BadSettingError, Settings
@@ -194,6 +199,14 @@ def _add_files(commands: "_Commands") -> None:
             "analyse",
             "files:analyse",
             "Compute AUC, sensitivity, specificity, NRI and IDI from a file of readings alone.",
+        )
+    )
+    add_baseline_options(
+        _command(
+            commands,
+            "baseline",
+            "files:baseline",
+            "Compare age, sex, site and other characteristics of the cases between two groups.",
         )
     )
     add_power_options(

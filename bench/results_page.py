@@ -11,6 +11,7 @@ Run: `.venv/bin/python bench/results_page.py [--readers 20] [--cases 707]`; buil
 # ruff: noqa: E402 - the path comes before the imports
 
 import argparse
+import contextlib
 import csv
 import io
 import random
@@ -202,31 +203,42 @@ def measure(browser: TestClient) -> None:
 
 
 def main() -> None:
-    """Build the study, and measure."""
+    """Build the study, or take the one that is there, and measure."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--readers", type=int, default=20)
     parser.add_argument("--cases", type=int, default=707)
+    parser.add_argument("--data", help="keep the study in this folder, and use it again")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="reread-bench-") as folder:
-        Path(folder).chmod(0o755)  # as root the server runs as another user
-        with embedded_postgres(Path(folder) / "postgres") as url:
-            with psycopg.connect(url, autocommit=True) as owner:
-                owner.execute("ALTER SYSTEM SET fsync = off")
-                owner.execute("SELECT pg_reload_conf()")
-            migrate(url, secret=None)
-            database = Database(url, secret=None)
-            storage = Storage(f"{folder}/files")
-            build(database, url, storage, asked.readers, asked.cases)
-            settings = Settings.from_environment({"REREAD_STORAGE": f"{folder}/files"})
-            browser = TestClient(
-                build_app(settings, database),
-                base_url=ADDRESS,
-                headers={"Sec-Fetch-Site": "same-origin", "Origin": ADDRESS},
-            )
-            browser.post("/sign-in", data={"email": EMAIL, "password": PASSWORD})
-            print(f"{asked.readers} simulated readers x {asked.cases} cases x 2")
-            measure(browser)
-            database.close()
+    with contextlib.ExitStack() as stack:
+        made = asked.data or stack.enter_context(tempfile.TemporaryDirectory(prefix="reread-"))
+        folder = Path(made).resolve()
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)  # as root the server runs as another user
+        url = stack.enter_context(embedded_postgres(folder / "postgres"))
+        with psycopg.connect(url, autocommit=True) as owner:
+            owner.execute("ALTER SYSTEM SET fsync = off")
+            owner.execute("SELECT pg_reload_conf()")
+        migrate(url, secret=None)
+        database = Database(url, secret=None)
+        stack.callback(database.close)
+        built = folder / "built"
+        if not built.exists():
+            build(database, url, Storage(f"{folder}/files"), asked.readers, asked.cases)
+            built.write_text(f"{asked.readers} simulated readers x {asked.cases} cases x 2")
+        print(built.read_text())
+        measure(browser_of(database, folder))
+
+
+def browser_of(database: Database, folder: Path) -> TestClient:
+    """Sign the coordinator in."""
+    settings = Settings.from_environment({"REREAD_STORAGE": f"{folder}/files"})
+    browser = TestClient(
+        build_app(settings, database),
+        base_url=ADDRESS,
+        headers={"Sec-Fetch-Site": "same-origin", "Origin": ADDRESS},
+    )
+    browser.post("/sign-in", data={"email": EMAIL, "password": PASSWORD})
+    return browser
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.actions.describe_cases import baseline_of_readings, subgroup_values
+from app.domain.case_characteristics import CaseCharacteristics
 from app.domain.errors import InvalidInput
 from app.domain.readings_file import ReadingsFile, parse_readings
+from app.statistics.json_form import collect_warnings
+from app.statistics.notes import Warning  # noqa: A004 - the word of the results
 from app.statistics.prepare import PrepareError
 from app.statistics.study import StudyAnalysis, analyse
 from app.statistics.subgroups import SubgroupError, with_subgroups
@@ -37,13 +41,30 @@ def analyse_file(path: Path, options: AnalysisOptions | None = None) -> StudyAna
     return analyse_content(path.read_bytes(), name=path.name, options=options or AnalysisOptions())
 
 
-def analyse_content(content: bytes, *, name: str, options: AnalysisOptions) -> StudyAnalysis:
-    """Analyse the bytes of a file; `name` is what its problems call it. Raises InvalidInput."""
-    file = read_file(content, name, options)
-    return analyse_readings(file, options, sha256=hashlib.sha256(content).hexdigest())
+def analyse_content(
+    content: bytes,
+    *,
+    name: str,
+    options: AnalysisOptions,
+    cases: CaseCharacteristics | None = None,
+) -> StudyAnalysis:
+    """Analyse the bytes of a file; `name` is what its problems call it. Raises InvalidInput.
+
+    With the characteristics of its `cases` there is a baseline table, and subgroups are made by
+    them instead of by a column of the readings.
+    """
+    file = read_file(content, name, options if cases is None else replace(options, subgroup=None))
+    digest = hashlib.sha256(content).hexdigest()
+    return analyse_readings(file, options, sha256=digest, cases=cases)
 
 
-def analyse_readings(file: ReadingsFile, options: AnalysisOptions, *, sha256: str) -> StudyAnalysis:
+def analyse_readings(
+    file: ReadingsFile,
+    options: AnalysisOptions,
+    *,
+    sha256: str,
+    cases: CaseCharacteristics | None = None,
+) -> StudyAnalysis:
     """Analyse a parsed file; `sha256` is that of its bytes. Raises InvalidInput."""
     try:
         table = table_of(file, options)
@@ -58,17 +79,29 @@ def analyse_readings(file: ReadingsFile, options: AnalysisOptions, *, sha256: st
             seed=options.seed,
             sha256=sha256,
         )
+        if cases is not None:
+            results = with_baseline(results, table, cases)
         if options.subgroup is None:
             return results
+        values = file.subgroups if cases is None else subgroup_values(cases, options.subgroup)
         return with_subgroups(
-            results,
-            table,
-            column=options.subgroup,
-            values=file.subgroups,
-            cutoffs=options.cutoffs,
+            results, table, column=options.subgroup, values=values, cutoffs=options.cutoffs
         )
     except (PrepareError, SubgroupError, TableError) as refused:
         raise InvalidInput(str(refused)) from refused
+
+
+def with_baseline(
+    results: StudyAnalysis, table: ReadingTable, cases: CaseCharacteristics
+) -> StudyAnalysis:
+    """Add the baseline table of the true classes; `table` is what the results came from."""
+    baseline, unknown = baseline_of_readings(
+        cases, table, positive=results.positive, negative=results.negative
+    )
+    text = f"{unknown} of {len(table.cases)} cases have no row in the file of cases."
+    warnings = [*results.warnings, *collect_warnings(baseline, "baseline")]
+    warnings += [Warning("cases_unknown", "baseline", text)] if unknown else []
+    return replace(results, baseline=baseline, warnings=tuple(warnings))
 
 
 def read_file(content: bytes, name: str, options: AnalysisOptions) -> ReadingsFile:

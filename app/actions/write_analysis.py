@@ -1,5 +1,6 @@
 """Write the analysis of a file of readings: as JSON, as a report, and the readings as iMRMC."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from app.actions.analyse_file import (
@@ -10,6 +11,7 @@ from app.actions.analyse_file import (
     table_of,
 )
 from app.actions.convert_readings import as_imrmc
+from app.actions.describe_cases import read_characteristics
 from app.actions.output_files import check_outputs, write_outputs
 from app.statistics.study import StudyAnalysis
 
@@ -18,19 +20,26 @@ def write_analysis(
     path: Path,
     options: AnalysisOptions | None = None,
     *,
+    cases_path: Path | None = None,
     json_path: Path | None = None,
     html_path: Path | None = None,
     imrmc_path: Path | None = None,
 ) -> StudyAnalysis:
-    """Analyse the file and write what is asked for, or nothing; the results also come back."""
+    """Analyse the file and write what is asked for, or nothing; the results also come back.
+
+    `cases_path`: a file of the cases' characteristics, for the baseline table and for subgroups.
+    """
     chosen = options or AnalysisOptions()
     asked = (json_path, html_path, imrmc_path)
     check_outputs([out for out in asked if out is not None], source=path)
     content = path.read_bytes()
+    cases = None
+    if cases_path is not None:
+        cases = read_characteristics(cases_path.read_bytes(), cases_path.name)
     outputs: dict[Path, bytes] = {}
     if imrmc_path is not None:
-        outputs[imrmc_path] = as_imrmc(content, path.name, chosen)
-    results = analyse_content(content, name=path.name, options=chosen)
+        outputs[imrmc_path] = as_imrmc(content, path.name, replace(chosen, subgroup=None))
+    results = analyse_content(content, name=path.name, options=chosen, cases=cases)
     if json_path is not None:
         outputs[json_path] = as_text(results).encode()
     if html_path is not None:
@@ -47,7 +56,7 @@ def as_html(content: bytes, name: str, results: StudyAnalysis, options: Analysis
     from app.statistics.flow_figure import reclassification_figure
     from app.statistics.study_figures import averaged_roc_figure, bars_figure, forest_figure
 
-    table = table_of(read_file(content, name, options), options)
+    table = table_of(read_file(content, name, replace(options, subgroup=None)), options)
     baseline, comparison = (*results.modalities, *results.modalities)[:2]
     about = f"positive class {results.positive}"
     figures = [(f"Differences of AUC with intervals, {about}", forest_figure(results))]

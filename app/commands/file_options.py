@@ -24,6 +24,10 @@ def _counts(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
 # argparse names the type where a text is not understood.
 _numbers.__name__ = "list of numbers"
 _counts.__name__ = "list of whole numbers"
@@ -44,7 +48,12 @@ def add_analyse_options(analyse: argparse.ArgumentParser) -> None:
     analyse.add_argument(
         "--subgroup",
         metavar="COLUMN",
-        help="analyse the parts of the cases too, by this column of the CSV file",
+        help="analyse the parts of the cases too, by this column of --cases, else of the readings",
+    )
+    analyse.add_argument(
+        "--cases",
+        metavar="CASES",
+        help="a CSV file of the cases' characteristics, one row a case: for the baseline table",
     )
     analyse.add_argument("--bootstrap", type=int, default=2000, help="resamples; 0 for none")
     analyse.add_argument("--seed", type=int, default=1, help="of the bootstrap (1)")
@@ -55,6 +64,22 @@ def add_analyse_options(analyse: argparse.ArgumentParser) -> None:
     analyse.add_argument(
         "--imrmc", metavar="OUT", help="write the scores here as an iMRMC file, truth 1: positive"
     )
+
+
+def add_baseline_options(baseline: argparse.ArgumentParser) -> None:
+    """Add what `reread baseline` understands."""
+    baseline.add_argument("cases", help="a CSV file of cases, one row a case")
+    baseline.add_argument(
+        "--group", metavar="COLUMN", help="the column of two values that parts the cases"
+    )
+    baseline.add_argument(
+        "--categories",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="columns whose numbers are codes of categories",
+    )
+    baseline.add_argument("--json", metavar="OUT", help="write the numbers here")
 
 
 def add_power_options(power: argparse.ArgumentParser) -> None:

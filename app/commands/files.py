@@ -1,10 +1,13 @@
 """Commands on files alone: no study, no database."""
 
 import argparse
+import json
 from pathlib import Path
 
 from app.actions import audit_table as audits
 from app.actions.analyse_file import AnalysisOptions, as_text
+from app.actions.describe_cases import as_lines as described
+from app.actions.describe_cases import baseline_of_cases, read_characteristics
 from app.actions.output_files import check_outputs, write_outputs
 from app.actions.plan_power import PowerPlan, as_lines, pilot_from_file, plan_power, stated_pilot
 from app.actions.published_table import read_table
@@ -12,6 +15,7 @@ from app.actions.write_analysis import write_analysis
 from app.commands.file_options import COMPONENTS
 from app.domain.errors import InvalidInput, NotFound
 from app.settings import Settings
+from app.statistics.json_form import as_json
 from app.statistics.power import Pilot
 
 
@@ -33,6 +37,7 @@ def analyse(arguments: argparse.Namespace, settings: Settings) -> int:
             score_class=arguments.score_class,
             subgroup=arguments.subgroup,
         ),
+        cases_path=None if arguments.cases is None else _readable(arguments.cases),
         json_path=outputs["json"],
         html_path=outputs["html"],
         imrmc_path=outputs["imrmc"],
@@ -45,6 +50,28 @@ def analyse(arguments: argparse.Namespace, settings: Settings) -> int:
         )
     else:
         print(as_text(results), end="")
+    return 0
+
+
+def baseline(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print the baseline table of a file of cases."""
+    del settings
+    path = _readable(arguments.cases)
+    out = _path(arguments.json)
+    check_outputs([] if out is None else [out], source=path)
+    found = read_characteristics(
+        path.read_bytes(),
+        path.name,
+        group=arguments.group,
+        categories=frozenset(arguments.categories),
+    )
+    table = baseline_of_cases(found, path.name)
+    if out is not None:
+        text = json.dumps(as_json(table), indent=2, ensure_ascii=False, allow_nan=False)
+        write_outputs({out: f"{text}\n".encode()})
+    print("\n".join(described(table)))
+    if found.left_out:
+        print(f"Left out, as neither numbers nor categories: {', '.join(found.left_out)}.")
     return 0
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -54,6 +55,19 @@ class ReferenceSource:
     cases: int
 
 
+@dataclass(frozen=True)
+class CaseCharacteristics:
+    """What was imported with a case; None or empty where it is not known."""
+
+    code: str
+    truth: Diagnosis
+    reference_source: str
+    age: Decimal | None
+    sex: str | None
+    anatomical_site: str | None
+    fitzpatrick: str | None
+
+
 _READERS = """
     SELECT e.reader_id, a.name, a.simulated,
            row_number() OVER (ORDER BY e.enrolled_at, e.id) AS number
@@ -78,6 +92,19 @@ def reference_sources(connection: Connection, study: UUID) -> list[ReferenceSour
         ReferenceSource,
         """SELECT diagnosis, source, count(*) AS cases FROM reference_diagnosis
            WHERE study_id = %s GROUP BY diagnosis, source ORDER BY diagnosis, cases DESC, source""",
+        [study],
+    )
+
+
+def case_characteristics(connection: Connection, study: UUID) -> list[CaseCharacteristics]:
+    """Return what is known of each case of an unblinded study, by its code."""
+    return fetch_all(
+        connection,
+        CaseCharacteristics,
+        """SELECT c.code, d.diagnosis AS truth, d.source AS reference_source, c.age, c.sex,
+                  c.anatomical_site, c.fitzpatrick
+           FROM study_case c JOIN reference_diagnosis d ON d.case_id = c.id
+           WHERE c.study_id = %s ORDER BY c.code""",
         [study],
     )
 

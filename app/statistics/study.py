@@ -85,6 +85,7 @@ def analyse(
         agreement=agreed,
         failures=failures(study),
         subgroups=None,
+        baseline=None,
         warnings=merged(found),
     )
 

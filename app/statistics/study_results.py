@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.statistics.baseline_table import BaselineTable
 from app.statistics.comparison import Comparison
 from app.statistics.failures import Failure
 from app.statistics.json_form import JsonValue, as_json
@@ -67,6 +68,7 @@ class StudyAnalysis:
     agreement: dict[str, ModalityAgreement]
     failures: tuple[Failure, ...]
     subgroups: Subgroups | None
+    baseline: BaselineTable | None
     warnings: tuple[Warning, ...]
 
     def json(self) -> dict[str, JsonValue]:

@@ -142,7 +142,7 @@ def download_export(
     study: Unblinded,
     name: Literal["readings.csv", "codebook.csv", "export.zip"],
 ) -> Response:
-    """Give the readings, the codebook, or the whole export that `reread verify` can prove."""
+    """Give one file of the export, or the whole of it, which `reread verify` can prove."""
     if name == "export.zip":
         storage = services_of(request).storage
         file = pack_to_send(connection, study=study, storage=storage, by=viewer)
