@@ -83,11 +83,30 @@ def analyse_readings(
             results = with_baseline(results, table, cases)
         if options.subgroup is None:
             return results
-        values = file.subgroups if cases is None else subgroup_values(cases, options.subgroup)
+        if cases is not None:
+            return with_subgroups_of_cases(
+                results, table, cases, options.subgroup, cutoffs=options.cutoffs
+            )
         return with_subgroups(
-            results, table, column=options.subgroup, values=values, cutoffs=options.cutoffs
+            results, table, column=options.subgroup, values=file.subgroups, cutoffs=options.cutoffs
         )
     except (PrepareError, SubgroupError, TableError) as refused:
+        raise InvalidInput(str(refused)) from refused
+
+
+def with_subgroups_of_cases(
+    results: StudyAnalysis,
+    table: ReadingTable,
+    cases: CaseCharacteristics,
+    column: str,
+    *,
+    cutoffs: tuple[float, ...] = (),
+) -> StudyAnalysis:
+    """Add the results per value of a characteristic; InvalidInput where it makes no subgroups."""
+    values = subgroup_values(cases, column)
+    try:
+        return with_subgroups(results, table, column=column, values=values, cutoffs=cutoffs)
+    except SubgroupError as refused:
         raise InvalidInput(str(refused)) from refused
 
 
@@ -99,7 +118,9 @@ def with_baseline(
         cases, table, positive=results.positive, negative=results.negative
     )
     text = f"{unknown} of {len(table.cases)} cases have no row in the file of cases."
-    warnings = [*results.warnings, *collect_warnings(baseline, "baseline")]
+    warnings = list(results.warnings)
+    for row in baseline.rows:
+        warnings.extend(collect_warnings(row, f"baseline, {row.characteristic}"))
     warnings += [Warning("cases_unknown", "baseline", text)] if unknown else []
     return replace(results, baseline=baseline, warnings=tuple(warnings))
 

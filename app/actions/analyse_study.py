@@ -1,11 +1,18 @@
 """The results of an unblinded study: the analysis of the very file that is exported."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from app.actions.analyse_file import AnalysisOptions, analyse_readings, read_file, table_of
-from app.actions.export_study import check_frozen, reader_code, readings_csv
+from app.actions.analyse_file import (
+    AnalysisOptions,
+    analyse_readings,
+    read_file,
+    table_of,
+    with_subgroups_of_cases,
+)
+from app.actions.describe_cases import read_characteristics
+from app.actions.export_study import cases_csv, check_frozen, reader_code, readings_csv
 from app.actions.kept_analyses import KeptAnalyses, KeptAnalysis
 from app.db import results
 from app.db.session import Connection
@@ -24,21 +31,30 @@ _kept = KeptAnalyses()
 
 @dataclass(frozen=True)
 class Results:
-    """What the results page shows: numbers, and what they were computed from."""
+    """What the results page shows: numbers, and what they were computed from.
+
+    `columns` are the characteristics of the cases that can make subgroups.
+    """
 
     analysis: StudyAnalysis
     file_sha256: str
     reader_names: dict[str, str]
     simulated: frozenset[str]
+    columns: tuple[str, ...]
 
 
-def analyse_study(connection: Connection, *, study: Study, by: Account) -> Results:
+def analyse_study(
+    connection: Connection, *, study: Study, subgroup: str | None = None, by: Account
+) -> Results:
     """Analyse an unblinded study; raises Conflict before unblinding, or without readings.
 
-    Page, JSON and figure all come from the bytes of readings.csv, so `reread analyse` on the
-    export gives the same numbers to the last digit. Every look is written down.
+    Page, JSON and figure all come from the bytes of readings.csv and cases.csv, so `reread analyse`
+    on the export gives the same numbers to the last digit. `subgroup` names a characteristic of the
+    cases; InvalidInput where it makes no subgroups. Every look is written down.
     """
     kept = _analysed(connection, study)
+    if subgroup is not None:
+        kept = _parted(kept, study, subgroup)
     names = results.reader_names(connection, study.id)
     # Last: the event holds the chain's lock until the commit, and the analysis takes its time.
     record_look(connection, study=study, what="results", by=by)
@@ -47,6 +63,7 @@ def analyse_study(connection: Connection, *, study: Study, by: Account) -> Resul
         file_sha256=kept.file_sha256,
         reader_names={reader_code(name.number): name.name for name in names},
         simulated=frozenset(reader_code(name.number) for name in names if name.simulated),
+        columns=tuple(column.name for column in kept.cases.columns if len(set(column.values)) > 1),
     )
 
 
@@ -96,19 +113,30 @@ def draw_study(
 def _analysed(connection: Connection, study: Study) -> KeptAnalysis:
     """Return the study's analysis, made once for its frozen readings."""
     digest = check_frozen(connection, study=study)
-    return _kept.get((study.id, digest, study.positive_class), lambda: _analyse(connection, study))
+    key = (study.id, digest, study.positive_class, "")
+    return _kept.get(key, lambda: _analyse(connection, study))
 
 
 def _analyse(connection: Connection, study: Study) -> KeptAnalysis:
     content = readings_csv(connection, study=study)
     if content.count(b"\n") < 2:  # noqa: PLR2004 - the header and one row
         raise Conflict("Nobody has read a case in this study: there is nothing to analyse.")
+    cases = read_characteristics(cases_csv(connection, study=study), "cases.csv")
     options = AnalysisOptions(positive=study.positive_class)
     file = read_file(content, "readings.csv", options)
     digest = hashlib.sha256(content).hexdigest()
-    return KeptAnalysis(
-        table_of(file, options), analyse_readings(file, options, sha256=digest), digest
-    )
+    analysis = analyse_readings(file, options, sha256=digest, cases=cases)
+    return KeptAnalysis(table_of(file, options), analysis, digest, cases)
+
+
+def _parted(kept: KeptAnalysis, study: Study, column: str) -> KeptAnalysis:
+    """Return the analysis with its subgroups, made once for each column."""
+
+    def make() -> KeptAnalysis:
+        analysis = with_subgroups_of_cases(kept.analysis, kept.table, kept.cases, column)
+        return replace(kept, analysis=analysis)
+
+    return _kept.get((study.id, kept.file_sha256, study.positive_class, column), make)
 
 
 def record_look(connection: Connection, *, study: Study, what: str, by: Account) -> None:

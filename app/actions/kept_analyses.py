@@ -11,20 +11,25 @@ from dataclasses import dataclass
 from threading import Lock
 from uuid import UUID
 
+from app.domain.case_characteristics import CaseCharacteristics
 from app.statistics.study import StudyAnalysis
 from app.statistics.table import ReadingTable
 
-Key = tuple[UUID, str, str]
-"""Study, SHA-256 of its frozen readings, positive class."""
+Key = tuple[UUID, str, str, str]
+"""Study, SHA-256 of its frozen readings, positive class, column of subgroups ("" for none)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeptAnalysis:
-    """The readings of a study as a table, their analysis, and the SHA-256 of readings.csv."""
+    """The readings of a study as a table, their analysis, and the SHA-256 of readings.csv.
+
+    `cases` are the characteristics by which subgroups can be made.
+    """
 
     table: ReadingTable
     analysis: StudyAnalysis
     file_sha256: str
+    cases: CaseCharacteristics
 
 
 class KeptAnalyses:

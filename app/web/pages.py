@@ -222,6 +222,7 @@ class ResultsPage(Page):
     reader_names: Mapping[str, str]  # R01 -> name; files carry the code only
     simulated_readers: frozenset[str]  # codes to be marked as simulated
     model: ModelVersion
+    columns: tuple[str, ...]  # characteristics of the cases that can make subgroups
     assigned: int  # cases of all readers together, read or not
     references: list[ReferenceSource]  # how each diagnosis was made: unequal means are a bias
 

@@ -75,9 +75,10 @@ def test_analyses_are_kept_by_study_digest_and_class_and_the_oldest_goes() -> No
 
     def make(key: object) -> KeptAnalysis:
         made.append(key)
-        return KeptAnalysis(None, None, str(key))  # type: ignore[arg-type]
+        return KeptAnalysis(None, None, str(key), None)  # type: ignore[arg-type]
 
-    keys = [(one, "a", "BCC"), (other, "a", "BCC"), (one, "b", "BCC"), (one, "b", "SK")]
+    keys = [(one, "a", "BCC", ""), (other, "a", "BCC", ""), (one, "b", "BCC", "")]
+    keys += [(one, "b", "SK", "")]
     for key in keys:
         assert kept.get(key, lambda key=key: make(key)).file_sha256 == str(key)
     assert made == keys
@@ -92,7 +93,7 @@ def test_an_analysis_that_fails_is_not_kept() -> None:
     def fail() -> KeptAnalysis:
         raise ValueError("no readings")
 
-    key = (uuid4(), "a", "BCC")
+    key = (uuid4(), "a", "BCC", "")
     with pytest.raises(ValueError, match="no readings"):
         kept.get(key, fail)
-    assert kept.get(key, lambda: KeptAnalysis(None, None, "later")).file_sha256 == "later"
+    assert kept.get(key, lambda: KeptAnalysis(None, None, "later", None)).file_sha256 == "later"

@@ -60,10 +60,13 @@ Unblinded = Annotated[Study, Depends(_unblinded)]
 
 @router.get("/results")
 def show_results(
-    viewer: CoordinatorOnly, connection: AnalystConnection, study: Unblinded
+    viewer: CoordinatorOnly,
+    connection: AnalystConnection,
+    study: Unblinded,
+    subgroup: str | None = None,
 ) -> Response:
-    """Show the results page."""
-    found = analyse_study(connection, study=study, by=viewer)
+    """Show the results page; `subgroup` names the characteristic of the cases to part them by."""
+    found = analyse_study(connection, study=study, subgroup=subgroup or None, by=viewer)
     if study.model_version_id is None:
         raise NotFound("This study has no model.")
     model = studies.model_version(connection, study.model_version_id)
@@ -79,6 +82,7 @@ def show_results(
         simulated_readers=found.simulated,
         model=model,
         references=results.reference_sources(connection, study.id),
+        columns=found.columns,
         assigned=results.assigned_cases(connection, study.id),
     )
     return render(page)
@@ -86,10 +90,13 @@ def show_results(
 
 @router.get("/results/analysis.json")
 def download_analysis(
-    viewer: CoordinatorOnly, connection: AnalystConnection, study: Unblinded
+    viewer: CoordinatorOnly,
+    connection: AnalystConnection,
+    study: Unblinded,
+    subgroup: str | None = None,
 ) -> Response:
     """Give the numbers of the page as `reread analyse` writes them."""
-    found = analyse_study(connection, study=study, by=viewer)
+    found = analyse_study(connection, study=study, subgroup=subgroup or None, by=viewer)
     return _download(
         as_text(found.analysis).encode(), f"{study.code}-analysis.json", "application/json"
     )
