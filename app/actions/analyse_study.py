@@ -12,12 +12,18 @@ from app.actions.analyse_file import (
     with_subgroups_of_cases,
 )
 from app.actions.describe_cases import read_characteristics
-from app.actions.export_study import cases_csv, check_frozen, reader_code, readings_csv
+from app.actions.export_study import (
+    check_frozen,
+    reader_code,
+    readings_csv,
+    table_csv,
+)
 from app.actions.kept_analyses import KeptAnalyses, KeptAnalysis
 from app.db import results
 from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account
+from app.domain.case_characteristics import CaseCharacteristics
 from app.domain.errors import Conflict, NotFound
 from app.statistics.figures import Form, roc_figure
 from app.statistics.flow_figure import reclassification_figure
@@ -121,12 +127,31 @@ def _analyse(connection: Connection, study: Study) -> KeptAnalysis:
     content = readings_csv(connection, study=study)
     if content.count(b"\n") < 2:  # noqa: PLR2004 - the header and one row
         raise Conflict("Nobody has read a case in this study: there is nothing to analyse.")
-    cases = read_characteristics(cases_csv(connection, study=study), "cases.csv")
+    cases = _cases(connection, study)
     options = AnalysisOptions(positive=study.positive_class)
     file = read_file(content, "readings.csv", options)
     digest = hashlib.sha256(content).hexdigest()
     analysis = analyse_readings(file, options, sha256=digest, cases=cases)
     return KeptAnalysis(table_of(file, options), analysis, digest, cases)
+
+
+def _cases(connection: Connection, study: Study) -> CaseCharacteristics:
+    """Return the cases' characteristics, by the rules by which `reread analyse` reads cases.csv."""
+    header = [
+        "case_id",
+        "truth",
+        "reference_source",
+        "age",
+        "sex",
+        "anatomical_site",
+        "fitzpatrick",
+    ]
+    rows: list[list[object]] = [
+        [c.code, c.truth, c.reference_source, c.age, c.sex, c.anatomical_site, c.fitzpatrick]
+        for c in results.case_characteristics(connection, study.id)
+    ]
+    shown = [["" if cell is None else cell for cell in row] for row in rows]
+    return read_characteristics(table_csv(header, shown), "cases.csv")
 
 
 def _parted(kept: KeptAnalysis, study: Study, column: str) -> KeptAnalysis:

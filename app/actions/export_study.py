@@ -115,7 +115,7 @@ def readings_csv(connection: Connection, *, study: Study) -> bytes:
     """Return readings.csv of an unblinded study; raises Conflict as `check_frozen` does."""
     check_frozen(connection, study=study)
     rows = results.exported_readings(connection, study.id)
-    return _csv(
+    return table_csv(
         [column.name for column in COLUMNS],
         [[column.cell(row) for column in COLUMNS] for row in rows],
     )
@@ -153,7 +153,8 @@ def record_export(
     )
 
 
-def _csv(header: list[str], rows: list[list[object]]) -> bytes:
+def table_csv(header: list[str], rows: list[list[object]]) -> bytes:
+    """Return a table as CSV bytes."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)

@@ -17,7 +17,13 @@ IDS = ("case_id", "case", "caseid", "isic_id", "img_id", "image")
 GROUPS = ("truth", "diagnosis", "diagnostic")
 """Columns that hold the reference diagnosis, as files call them."""
 
-NO_CHARACTERISTICS = frozenset({*IDS, "patient_id", "lesion_id", "diagnosis_confirm", "synthetic"})
+NO_CHARACTERISTICS = frozenset(
+    {
+        *IDS,
+        *("patient_id", "lesion_id", "diagnosis_confirm", "synthetic"),
+        *("reference_recorded_at", "imported_at", "images"),  # of our export's cases.csv
+    }
+)
 CODES = frozenset({"fitzpatrick", "fitzpatrick_skin_type", "fitspatrick"})
 """Columns whose numbers are names of categories."""
 
