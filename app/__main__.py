@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from app import __version__
+from app.commands.evaluate_options import add_evaluate_options, add_score_options
 from app.commands.file_options import (
     add_analyse_options,
     add_audit_options,
@@ -44,6 +45,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add_study(commands)
     _add_models(commands)
     _add_files(commands)
+    add_evaluate_options(
+        _command(
+            commands,
+            "evaluate",
+            "evaluate:evaluate",
+            "Evaluate a model on a table of cases with diagnoses: accuracy, calibration, parts, "
+            "maps and wrong calls, with intervals by patient.",
+        )
+    )
     return parser
 
 
@@ -122,10 +132,11 @@ def _add_study(commands: "_Commands") -> None:
     score = _command(
         commands,
         "score",
-        "studies:score",
-        "Let the model score all images of a draft, here and now, with progress.",
+        "evaluate:score",
+        "Let the model score all images of a draft, here and now; or, with a table of cases, let a "
+        "model folder score its images without a study.",
     )
-    score.add_argument("study", help=STUDY)
+    add_score_options(score, STUDY)
     simulate = _command(
         commands,
         "simulate",

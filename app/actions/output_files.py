@@ -20,9 +20,16 @@ def check_outputs(outputs: Iterable[Path], *, source: Path | None = None) -> Non
 
 
 def write_outputs(outputs: Mapping[Path, bytes]) -> None:
-    """Write the files; InvalidInput where the machine refuses one."""
-    for path, content in outputs.items():
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error
+    """Write the files, each whole or not at all; InvalidInput where the machine refuses one."""
+    unfinished = {path: path.with_name(f".{path.name}.unfinished") for path in outputs}
+    path = Path()
+    try:
+        for path, content in outputs.items():
+            unfinished[path].write_bytes(content)
+        for path in outputs:
+            unfinished[path].replace(path)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error
+    finally:
+        for left in unfinished.values():
+            left.unlink(missing_ok=True)

@@ -75,6 +75,7 @@ class _Reading:
     header: tuple[str, ...]
     problems: list[Problem]
     without_diagnosis: bool = False
+    ignore_diagnosis: bool = False
     cases: dict[str, CaseRow] = field(default_factory=dict[str, CaseRow])
     images: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
@@ -96,10 +97,13 @@ class _Reading:
             return None
 
 
-def parse_case_file(data: bytes, *, name: str, without_diagnosis: bool = False) -> CaseFile:
+def parse_case_file(
+    data: bytes, *, name: str, without_diagnosis: bool = False, ignore_diagnosis: bool = False
+) -> CaseFile:
     """Read a case file in our own columns, the ISIC archive's, or those of PAD-UFES-20.
 
     `without_diagnosis`: the file gives none, in any row; somebody else records them later.
+    `ignore_diagnosis`: it may give any or none, and none is read.
     """
     table = read_table(data, name=name, known=read.ALL_NAMES)
     problems = list(table.problems)
@@ -109,8 +113,8 @@ def parse_case_file(data: bytes, *, name: str, without_diagnosis: bool = False) 
             problems.append(Problem(name, table.header_row, None, _NO_IMAGE_COLUMN))
         return CaseFile(name, "", (), tuple(problems))
     ignored = tuple(column for column in table.columns if column not in columns.names)
-    reading = _Reading(name, columns, table.columns, problems, without_diagnosis)
-    if _has_diagnosis(table, reading):
+    reading = _Reading(name, columns, table.columns, problems, without_diagnosis, ignore_diagnosis)
+    if ignore_diagnosis or _has_diagnosis(table, reading):
         for row in table.rows:
             _add_row(row, reading)
     in_order = sorted(problems, key=lambda problem: problem.row or 0)
@@ -161,7 +165,9 @@ def _read_case(row: Row, image: str, reading: _Reading) -> CaseRow:
     case_id = read.cell(row.cells, columns.case_id)
     return CaseRow(
         case_id=reading.take(row.number, named, read.read_case_id, case_id, image) or "",
-        diagnosis=reading.take(
+        diagnosis=""
+        if reading.ignore_diagnosis
+        else reading.take(
             row.number,
             shown,
             read.read_no_diagnosis if reading.without_diagnosis else read.read_diagnosis,

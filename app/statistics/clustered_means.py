@@ -23,7 +23,7 @@ from app.statistics.arrays import Bools, Floats
 from app.statistics.clustered import cluster_numbers
 from app.statistics.notes import Note
 from app.statistics.proportions import wilson_interval
-from app.statistics.tails import Z95
+from app.statistics.tails import t_quantile
 
 _FEWEST = 2
 
@@ -50,7 +50,10 @@ class ClusteredProportion:
 
 @dataclass(frozen=True, slots=True)
 class ClusteredMean:
-    """A mean over images with its standard error and 95% interval by patient."""
+    """A mean over images with its standard error and 95% interval by patient.
+
+    The interval is Student's, with one degree of freedom less than there are patients.
+    """
 
     value: float | None
     se: float | None
@@ -58,7 +61,7 @@ class ClusteredMean:
     high: float | None
     images: int
     patients: int
-    method: str = "ratio over patients (Cochran 1977)"
+    method: str = "ratio over patients (Cochran 1977), Student's t"
     notes: tuple[Note, ...] = ()
 
 
@@ -104,7 +107,8 @@ def clustered_mean(values: Floats, cluster: Sequence[str]) -> ClusteredMean:
         note = Note("one_patient", "All images are of one patient, so there is no interval.")
         return ClusteredMean(mean, None, None, None, values.size, patients, notes=(note,))
     se = sqrt(_variance(values, number))
-    return ClusteredMean(mean, se, mean - Z95 * se, mean + Z95 * se, values.size, patients)
+    half = t_quantile(patients - 1) * se
+    return ClusteredMean(mean, se, mean - half, mean + half, values.size, patients)
 
 
 def _variance(values: Floats, number: np.ndarray) -> float:

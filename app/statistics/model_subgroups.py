@@ -19,7 +19,6 @@ FEWEST_PATIENTS = 10
 class CohortPart:
     """The images with one value of a characteristic; None where there are too few patients."""
 
-    value: str
     n: Counts
     auc: ClusteredAuc | None
     sensitivity: ClusteredProportion | None
@@ -28,10 +27,13 @@ class CohortPart:
 
 @dataclass(frozen=True, slots=True)
 class CohortParts:
-    """All parts by one characteristic, and the images whose value is not known."""
+    """All parts by one characteristic, and the images whose value is not known.
 
-    parts: tuple[CohortPart, ...]
-    unknown_images: int
+    Where a value is missing more often in one class, the parts stand for fewer of that class.
+    """
+
+    parts: Mapping[str, CohortPart]
+    unknown: Counts
     notes: tuple[Note, ...] = ()
 
 
@@ -44,24 +46,24 @@ def cohort_parts(
     threshold: float,
 ) -> CohortParts:
     """Accuracy for each of `values` (N), which name the part of each image; None: not known."""
-    found: list[CohortPart] = []
+    found: dict[str, CohortPart] = {}
     for name in sorted({value for value in values if value is not None}, key=natural_key):
         chosen = np.array([value == name for value in values])
         inside = [one for one, keep in zip(cluster, chosen, strict=True) if keep]
-        found.append(_part(name, probabilities[chosen], truth[chosen], inside, threshold))
-    unknown = sum(value is None for value in values)
-    return CohortParts(tuple(found), unknown, _notes(found))
+        found[name] = _part(probabilities[chosen], truth[chosen], inside, threshold)
+    missing = np.array([value is None for value in values])
+    of = [one for one, keep in zip(cluster, missing, strict=True) if keep]
+    return CohortParts(found, counts(truth[missing], of), _notes(found))
 
 
 def _part(
-    name: str, probabilities: Floats, truth: Bools, cluster: Sequence[str], threshold: float
+    probabilities: Floats, truth: Bools, cluster: Sequence[str], threshold: float
 ) -> CohortPart:
     n = counts(truth, cluster)
     called = probabilities >= threshold
     positives = n.positive_patients >= FEWEST_PATIENTS
     negatives = n.negative_patients >= FEWEST_PATIENTS
     return CohortPart(
-        name,
         n,
         clustered_auc(probabilities, truth, cluster) if positives and negatives else None,
         clustered_proportion(called, truth, cluster) if positives else None,
@@ -69,8 +71,8 @@ def _part(
     )
 
 
-def _notes(parts: list[CohortPart]) -> tuple[Note, ...]:
-    small = [part.value for part in parts if part.auc is None]
+def _notes(parts: Mapping[str, CohortPart]) -> tuple[Note, ...]:
+    small = [name for name, part in parts.items() if part.auc is None]
     if not small:
         return ()
     text = (
@@ -84,5 +86,5 @@ def age_group(age: int | None) -> str | None:
     """Name the group of an age in years."""
     if age is None:
         return None
-    groups: Mapping[int, str] = {50: "under 50", 65: "50 to 64", 80: "65 to 79"}
+    groups: Mapping[int, str] = {50: "0 to 49", 65: "50 to 64", 80: "65 to 79"}
     return next((name for limit, name in groups.items() if age < limit), "80 and over")

@@ -16,7 +16,7 @@ from tests.conftest import PASSWORD, case_files
 
 COMMANDS = (
     "demo serve worker migrate add-user import score simulate export verify analyse power "
-    "audit-table"
+    "audit-table evaluate"
 )
 
 

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.geometry import centre_square
-from models.overlay import FOR_BCC, FOR_SK, legend, opacity_of, overlay_size, render_overlay
+from models.overlay import (
+    FOR_BCC,
+    FOR_SK,
+    explained_picture,
+    laid_over,
+    legend,
+    opacity_of,
+    overlay_size,
+    render_overlay,
+)
 from models.preprocess import Preprocessing
 
 
@@ -116,3 +125,28 @@ def test_every_size_keeps_its_aspect(width: int, height: int) -> None:
 def test_a_busy_overlay_stays_small() -> None:
     cam = np.random.default_rng(0).normal(0, 1, (14, 14))
     assert len(render_overlay(cam, 768, 768, scale=2.0)) < 150_000
+
+
+@pytest.mark.parametrize("size", [(640, 480), (200, 300)])
+def test_a_picture_with_its_legend_shows_photograph_map_scale_and_how_coarse_it_is(
+    size: tuple[int, int],
+) -> None:
+    photograph = Image.new("RGB", size, (120, 120, 120))
+    cam = np.zeros((14, 14))
+    cam[:, :7], cam[:, 7:] = 1.0, -1.0
+    overlay = render_overlay(cam, *size, scale=1.0)
+    plain = np.asarray(laid_over(photograph, overlay)).astype(int)
+    assert plain.shape == (size[1], size[0], 3)
+    middle, left = size[1] // 2, size[0] // 2 - min(size) // 4
+    assert plain[middle, left, 0] > plain[middle, left, 2]  # orange where it speaks for BCC
+    assert plain[middle, size[0] - left, 2] > plain[middle, size[0] - left, 0]
+    png = explained_picture(photograph, overlay, scale=1.0, grid=(14, 14))
+    sheet = Image.open(io.BytesIO(png))
+    assert sheet.mode == "RGB"
+    assert sheet.width >= max(size[0], 420)
+    bar = np.asarray(sheet)[size[1] + 15].astype(int)  # a row of the colour bar
+    coloured = bar[(bar != 255).any(axis=1)]
+    assert coloured[0, 2] > coloured[0, 0]  # it begins with blue
+    assert coloured[-1, 0] > coloured[-1, 2]  # and ends with orange
+    text = np.asarray(sheet.convert("L"))[size[1] + 24 :]
+    assert (text < 80).sum() > 500
