@@ -13,13 +13,15 @@ from app.statistics.figures import Form, render
 from app.statistics.reclassification import Reclassification
 from app.statistics.study import StudyAnalysis
 
+_LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 1.2}
 _RIGHT, _WRONG = "#009E73", "#D55E00"  # green and vermilion, told apart without red-green vision
 
 
 def reclassification_figure(results: StudyAnalysis, reader: str, *, form: Form = "svg") -> bytes:
     """Draw how one reader's calls moved, for each true class: right bands green, wrong vermilion.
 
-    Each band carries its count, and wrong ends are hatched, so that it reads without colour.
+    Each band carries its count. Blocks of wrong calls, and bands that end in one, are hatched, so
+    that it reads without colour.
     ValueError for a reader without a comparison of calls.
     """
     found = next((each for each in results.readers if each.reader == reader), None)
@@ -69,7 +71,8 @@ def _alluvial(
             _band(axes, before[start], after[end], height, width, right=end == right_at)
             middle = 0.3 if start == end else 0.62 if start == right_at else 0.42
             y = before[start] + (after[end] - before[start]) * middle - height / 2
-            axes.text(middle, y, str(table[start][end]), ha="center", va="center", fontsize=8)
+            said = axes.text(middle, y, str(table[start][end]), ha="center", va="center")
+            said.set(fontsize=8, fontweight="bold", bbox=_LABEL)
             before[start] -= height
             after[end] -= height
     axes.set_xlim(-0.02, 1.02)
@@ -119,4 +122,8 @@ def _band(
     curve = Path.CURVE4
     codes = [Path.MOVETO, *[curve] * 3, Path.LINETO, *[curve] * 3, Path.CLOSEPOLY]
     colour = _RIGHT if right else _WRONG
-    axes.add_patch(PathPatch(Path(points, codes), facecolor=colour, alpha=0.35, linewidth=0))
+    shape = Path(points, codes)
+    axes.add_patch(PathPatch(shape, facecolor=colour, alpha=0.35, linewidth=0))
+    if not right:
+        marked = PathPatch(shape, fill=False, edgecolor=colour, hatch="////", linewidth=0)
+        axes.add_patch(marked)

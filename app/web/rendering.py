@@ -36,7 +36,10 @@ def _percent(value: float | None) -> str:
 
 
 def _number(value: float | None, places: int = 3) -> str:
-    return UNDEFINED if value is None else f"{value:.{places}f}".replace("-", MINUS)
+    if value is None:
+        return UNDEFINED
+    # A difference of -1e-17 is none, and "-0.000" would look like one.
+    return f"{round(value, places) + 0.0:.{places}f}".replace("-", MINUS)
 
 
 def _p_value(value: float | None) -> str:

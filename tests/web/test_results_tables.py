@@ -1,0 +1,119 @@
+"""The tables of the results page: each says its class, its n, its method; none is a blank."""
+
+import json
+import re
+
+import pytest
+
+from app.actions.analyse_file import AnalysisOptions, analyse_content, as_text
+from app.actions.describe_cases import read_characteristics
+from app.web.rendering import MINUS, UNDEFINED, _number
+from tests.reading.steps import finish, lock, superuser, unblind
+from tests.web.site import Site
+
+PAGE = "/studies/bcc-sk/results"
+
+
+def captions(text: str) -> dict[str, str]:
+    """Each table's id and caption, without tags."""
+    found = re.findall(r'<caption id="([a-z-]+)-caption">(.*?)</caption>', text, re.DOTALL)
+    return {name: re.sub(r"<[^>]+>", " ", caption) for name, caption in found}
+
+
+def read_all(site: Site) -> None:
+    for reader in (site.cast.rita, site.cast.rolf):
+        for _ in range(6):
+            finish(site.cast, reader)
+
+
+@pytest.fixture
+def characterised(site: Site) -> Site:
+    """Two readers, six cases with age and sex."""
+    with superuser(site.cast) as owner:
+        owner.execute("ALTER TABLE study_case DISABLE TRIGGER ALL")
+        owner.execute(
+            """UPDATE study_case SET age = 40 + right(code, 1)::int,
+               sex = CASE WHEN right(code, 1)::int < 3 THEN 'male' ELSE 'female' END"""
+        )
+        owner.execute("ALTER TABLE study_case ENABLE TRIGGER ALL")
+    read_all(site)
+    unblind(site.cast)
+    return site
+
+
+def test_every_table_says_class_n_and_method(characterised: Site) -> None:
+    page = characterised.browser(characterised.cast.cora).get(PAGE).text
+    found = captions(page)
+    assert {"auc", "pooled", "calls", "changes", "reliance", "nri", "idi"} <= set(found)
+    assert {"agreement", "model-agreement", "failures", "bootstrap", "baseline"} <= set(found)
+    for name in set(found) - {"baseline", "failures"}:
+        assert "ositive class BCC" in found[name], name
+        assert re.search(r"\d+ cases", found[name]), name
+    for name, method in (
+        ("auc", "DeLong"),
+        ("pooled", "Obuchowski"),
+        ("calls", "Tango"),
+        ("reliance", "Schemmer"),
+        ("agreement", "Cohen"),
+        ("bootstrap", "resamples, seed 1"),
+        ("baseline", "Shapiro-Wilk"),
+    ):
+        assert method in found[name]
+    assert "4 BCC and 2 SK" in found["baseline"]
+
+
+def test_the_contents_lead_to_every_section(characterised: Site) -> None:
+    page = characterised.browser(characterised.cast.cora).get(PAGE).text
+    contents = re.search(r'<nav class="contents.*?</nav>', page, re.DOTALL)
+    assert contents is not None
+    places = re.findall(r'href="#([a-z]+)"', contents[0])
+    assert len(places) == 11
+    for place in places:
+        assert page.count(f'id="{place}"') == 1
+
+
+def test_subgroups_are_shown_when_asked_for_and_are_those_of_the_files(
+    characterised: Site,
+) -> None:
+    site = characterised
+    browser = site.browser(site.cast.cora)
+    assert "subgroups" not in captions(browser.get(PAGE).text)
+    page = browser.get(f"{PAGE}?subgroup=sex").text
+    assert "Subgroups by sex" in captions(page)["subgroups"]
+    assert re.search(r"female</th><td[^>]*>2 / 1<", page)
+    numbers = browser.get(f"{PAGE}/analysis.json?subgroup=sex").text
+    readings = browser.get("/studies/bcc-sk/export/readings.csv").content
+    lines = ["case_id,truth,reference_source,age,sex,anatomical_site,fitzpatrick"]
+    lines += [
+        f"c00{n},{'SK' if n % 3 == 0 else 'BCC'},generated,{40 + n},"
+        f"{'male' if n < 3 else 'female'},,"
+        for n in range(6)
+    ]
+    cases = read_characteristics("\n".join(lines).encode(), "cases.csv")
+    options = AnalysisOptions(positive="BCC", subgroup="sex")
+    found = analyse_content(readings, name="readings.csv", options=options, cases=cases)
+    assert json.loads(numbers) == json.loads(as_text(found))
+
+
+@pytest.mark.parametrize("column", ["ward", "case_id", "truth"])
+def test_a_column_that_makes_no_subgroups_is_refused_with_a_sentence(
+    characterised: Site, column: str
+) -> None:
+    browser = characterised.browser(characterised.cast.cora)
+    answer = browser.get(f"{PAGE}?subgroup={column}")
+    assert answer.status_code in {400, 422}
+    assert f"no {column} to make subgroups of" in answer.text
+
+
+def test_one_unaided_call_makes_a_page_without_blanks_or_zero_p_values(site: Site) -> None:
+    lock(site.cast, site.cast.rita)
+    unblind(site.cast)
+    answer = site.browser(site.cast.cora).get(PAGE)
+    assert answer.status_code == 200
+    assert "nan" not in re.sub(r"<[^>]+>", " ", answer.text).casefold().split()
+
+
+def test_no_difference_is_written_as_minus_nothing() -> None:
+    assert [_number(value) for value in (-1e-17, -0.0004, -0.0006, None)] == [
+        *("0.000", "0.000", f"{MINUS}0.001", UNDEFINED)
+    ]
