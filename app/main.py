@@ -27,6 +27,7 @@ from app.web.routes import (
     readers,
     reading_room,
     results,
+    seen_before,
     studies,
 )
 from app.web.services import Services
@@ -65,6 +66,7 @@ def build_app(
         reading_room,
         results,
         models,
+        seen_before,
     ):
         app.include_router(corner.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

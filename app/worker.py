@@ -12,6 +12,7 @@ import procrastinate
 from PIL import Image
 from procrastinate.jobs import Status
 
+from app.actions.register_training import register_training_images
 from app.db import cases, predictions
 from app.db.jobs import SCORE_IMAGES, SCORING
 from app.db.session import Database, Role
@@ -146,7 +147,10 @@ def build_worker(
 
 def load_scorer(database: Database, storage: Storage, folder: Path | None) -> Scorer:
     """Load and verify the model (the demonstration model where none is named), register it."""
-    return Scorer(database, storage, Predictor.load(folder or DEFAULT_FOLDER))
+    folder = folder or DEFAULT_FOLDER
+    scorer = Scorer(database, storage, Predictor.load(folder))
+    register_training_images(database, model_version=scorer.model_version, folder=folder)
+    return scorer
 
 
 def run_worker(

@@ -3,6 +3,7 @@
 import re
 from uuid import UUID
 
+from app.actions.check_seen_before import look_for_seen_before
 from app.actions.draw_orders import draw_missing_orders
 from app.db import studies
 from app.db.session import Connection
@@ -74,6 +75,12 @@ def open_study(connection: Connection, *, study: studies.Study, by: Account) -> 
         raise NotReady(
             f"{counts.images - counts.scored_images} of {counts.images} images have no prediction "
             "yet. A study opens only when every case has its prediction, so that none stands out."
+        )
+    seen = look_for_seen_before(connection, study=study)
+    if seen.must_be_acknowledged:
+        raise NotReady(
+            f"{len(seen.matches)} pictures or patients have been seen before. Look at them, and "
+            "say why they may stay; then the study can open."
         )
     studies.set_open(connection, study.id, by=by.id)
     draw_missing_orders(connection, study=study.id)

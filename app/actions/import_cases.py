@@ -9,6 +9,7 @@ from app.db.session import Database, Role
 from app.domain.access import Account
 from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
 from app.domain.errors import Conflict, InvalidInput, Problem
+from app.domain.image_quality import flags
 from app.domain.scores import DIAGNOSES
 from app.image_decoding import CleanImage
 from app.image_source import ImageSource
@@ -24,6 +25,7 @@ class ImportReport:
 
     file: CaseFile
     problems: tuple[Problem, ...]
+    flagged: tuple[Problem, ...] = ()  # quality to look at; nothing must be mended for it
 
     @property
     def summary(self) -> str:
@@ -35,8 +37,13 @@ class ImportReport:
             said = "no diagnosis: an adjudicator records it before the study opens"
         return (
             f"{len(found)} cases with {self.file.image_count} images ({self.file.format} columns): "
-            f"{said}.{self._ignored}"
+            f"{said}.{self._ignored}{self._quality}"
         )
+
+    @property
+    def _quality(self) -> str:
+        images = len({flag.row for flag in self.flagged})
+        return f" Images flagged for blur, size or exposure: {images}." if images else ""
 
     @property
     def _ignored(self) -> str:
@@ -95,7 +102,8 @@ def import_cases(
     try:
         for row, picture in checked.pictures(source, progress):
             key = storage.put(picture.data, suffix=".jpg")
-            stored[row.case.case_id, row.image.file] = _new_image(row, picture, key)
+            file_sha256 = checked.digests[row.image.file]
+            stored[row.case.case_id, row.image.file] = _new_image(row, picture, key, file_sha256)
         report = checked.report
         _refuse_problems(report)
         with database.begin(Role.COORDINATOR, actor=by.id) as connection:
@@ -121,6 +129,8 @@ class _Check:
     def __init__(self, file: CaseFile, codes: set[str], pictures: dict[str, str]) -> None:
         self.file = file
         self.problems = list(file.problems)
+        self.flagged: list[Problem] = []
+        self.digests: dict[str, str] = {}  # image -> SHA-256 of its file as delivered
         self._seen = pictures
         for case in file.cases:
             if case.case_id in codes:
@@ -128,9 +138,9 @@ class _Check:
 
     @property
     def report(self) -> ImportReport:
-        """Return the file with its problems, in the order of the rows."""
+        """Return the file with its problems and flags, in the order of the rows."""
         ordered = sorted(self.problems, key=lambda problem: problem.row or 0)
-        return ImportReport(self.file, tuple(ordered))
+        return ImportReport(self.file, tuple(ordered), tuple(self.flagged))
 
     def pictures(
         self, source: ImageSource, progress: Progress
@@ -146,6 +156,10 @@ class _Check:
                 if isinstance(result, Problem):
                     self._problem(row.image, result.sentence)
                 elif not self._is_repeated(row, result):
+                    self.flagged += [
+                        Problem(self.file.name, row.image.row, "image", flag.sentence)
+                        for flag in flags(result.quality)
+                    ]
                     yield row, result
 
     def _read(self, source: ImageSource, rows: dict[str, _Row]) -> Iterator[tuple[str, bytes]]:
@@ -156,6 +170,7 @@ class _Check:
                 sentence = refusal.problems[0].sentence if refusal.problems else str(refusal)
                 self._problem(row.image, sentence)
                 continue
+            self.digests[row.image.file] = hashlib.sha256(data).hexdigest()
             yield key, data
 
     def _is_repeated(self, row: _Row, picture: CleanImage) -> bool:
@@ -202,7 +217,7 @@ def _begin(
     return _Check(file, codes, pictures)
 
 
-def _new_image(row: _Row, picture: CleanImage, key: str) -> cases.NewImage:
+def _new_image(row: _Row, picture: CleanImage, key: str, file_sha256: str) -> cases.NewImage:
     return cases.NewImage(
         modality=row.image.modality,
         storage_key=key,
@@ -210,6 +225,9 @@ def _new_image(row: _Row, picture: CleanImage, key: str) -> cases.NewImage:
         width=picture.width,
         height=picture.height,
         synthetic=row.case.synthetic,
+        file_sha256=file_sha256,
+        perceptual_hash=picture.perceptual_hash,
+        quality=picture.quality,
     )
 
 

@@ -43,6 +43,8 @@ def import_(arguments: argparse.Namespace, settings: Settings) -> int:
     if report.problems:
         print(f"{len(report.problems)} things to mend. Nothing was imported.")
         return 1
+    for flag in report.flagged:
+        print(f"look at this image: {flag}")
     print(f"{'Would import' if arguments.dry_run else 'Imported'}: {report.summary}")
     return 0
 

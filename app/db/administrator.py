@@ -46,14 +46,16 @@ AUDITED = {
     "reader_profile": "id",
     "consent_text": "id",
     "consent": "id",
+    "seen_before_acknowledgement": "id",
 }
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
 _LIVING = ("account", "study", "invitation")
-_KEPT = (*AUDITED, "model_version", "coordinator", "assignment", "audit_event")
+_OF_MODELS = ("model_version", "training_list")
+_KEPT = (*AUDITED, *_OF_MODELS, "training_image", "coordinator", "assignment", "audit_event")
 _IN_DRAFT = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction")
 GUARDS: dict[str, tuple[str, ...]] = {
-    "audit": (*AUDITED, "model_version", "coordinator", *_LIVING),
+    "audit": (*AUDITED, *_OF_MODELS, "coordinator", *_LIVING),
     "no_change": _KEPT,
     "no_delete": _LIVING,
     "no_truncate": (*_KEPT, *_LIVING),
@@ -66,10 +68,12 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "served",
         "reading",
         "reveal",
+        "seen_before_acknowledgement",
     ),
     "guard_new": ("study",),
     "guard_part": ("enrolment", "coordinator", "membership"),
     "guard_may_read": ("served", "reading", "reveal"),
+    "guard_seen_before": ("study",),
     "guard_step": (
         "allocation",
         "assignment",
@@ -82,8 +86,11 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "consent_text",
         "consent",
         "reference_diagnosis",
+        "training_list",
+        "training_image",
     ),
     "check_order": ("allocation",),
+    "check_list": ("training_list",),
 }
 
 

@@ -1,14 +1,15 @@
 """Cases, images and reference standard as they are imported; images as the worker needs them."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from uuid import UUID
 
 from app.db.session import Connection, fetch_all, fetch_value
+from app.domain.image_quality import ImageQuality
 
 
 @dataclass(frozen=True)
 class NewImage:
-    """A cleaned image, stored under its random key."""
+    """A cleaned image, stored under its random key; `sha256` is of what is stored."""
 
     modality: str
     storage_key: str
@@ -16,6 +17,9 @@ class NewImage:
     width: int
     height: int
     synthetic: bool
+    file_sha256: str  # of the file as delivered
+    perceptual_hash: int  # 64 bits
+    quality: ImageQuality
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,10 @@ def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID)
     for position, image in enumerate(case.images, start=1):
         connection.execute(
             """INSERT INTO image (study_id, case_id, position, modality, storage_key, sha256,
-                   width, height, synthetic)
-               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+                   width, height, synthetic, file_sha256, perceptual_hash, sharpness,
+                   shorter_side, luminance, dark_share, light_share, contrast)
+               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::bit(64), %s, %s, %s, %s, %s,
+                   %s)""",
             [
                 study,
                 case_id,
@@ -99,8 +105,34 @@ def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID)
                 image.width,
                 image.height,
                 image.synthetic,
+                image.file_sha256,
+                f"{image.perceptual_hash:064b}",
+                *astuple(image.quality),
             ],
         )
+
+
+@dataclass(frozen=True)
+class MeasuredImage:
+    """An image with its quality; None where it was imported before quality was measured."""
+
+    case_id: UUID
+    position: int
+    quality: ImageQuality | None
+
+
+def measured_images(connection: Connection, study: UUID) -> list[MeasuredImage]:
+    """Return a study's images with their quality, case by case."""
+    found = connection.execute(
+        """SELECT case_id, position, sharpness, shorter_side, luminance, dark_share, light_share,
+               contrast
+           FROM image WHERE study_id = %s ORDER BY case_id, position""",
+        [study],
+    )
+    return [
+        MeasuredImage(case, position, None if numbers[0] is None else ImageQuality(*numbers))
+        for case, position, *numbers in found
+    ]
 
 
 def image_key(connection: Connection, *, case: UUID, position: int) -> str | None:

@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
+from app.actions.case_quality import CaseQuality
+from app.actions.check_seen_before import SeenBefore
 from app.db.adjudication import AdjudicatedStudy
 from app.db.audit import AuditedStudy
 from app.db.readings import ReaderStudy
@@ -169,6 +171,8 @@ class StudyPage(Page):
     models: list[ModelVersion]  # to choose from while the study is a draft
     scoring: bool  # jobs are waiting or running
     failed_jobs: int
+    quality: CaseQuality  # of a draft; afterwards on the page of the cases alone
+    seen: SeenBefore | None  # of a draft whose images are scored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +186,7 @@ class ImportPage(Page):
     study: Study
     problems: tuple[Problem, ...] = ()
     summary: str | None = None  # of a dry run without problems: what would be imported
+    flagged: tuple[Problem, ...] = ()  # images to look at; they can be imported as they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +196,20 @@ class CasesPage(Page):
     template: ClassVar[str] = "cases.html"
     study: Study
     counts: StudyCounts
-    cases: list[CaseRow]
+    cases: list[CaseRow]  # with ?flagged=yes those alone
+    quality: CaseQuality
+    only_flagged: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenBeforePage(Page):
+    """GET and POST /studies/{code}/seen-before (fields: reason, matches)."""
+
+    template: ClassVar[str] = "seen_before.html"
+    study: Study
+    model: ModelVersion | None
+    seen: SeenBefore
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,14 @@ from app.db.administrator import GUARDS, records_of
 from app.domain.errors import Conflict
 from app.domain.reading import ReadingState
 from tests.conftest import Cast
-from tests.reading.steps import bring_to, finish, rows_of_people, serve, superuser
+from tests.reading.steps import (
+    bring_to,
+    finish,
+    rows_of_people,
+    rows_of_seen_before,
+    serve,
+    superuser,
+)
 
 KEPT = GUARDS["no_change"]
 LIVING = GUARDS["no_delete"]  # a study opens, an account is disabled; they never disappear
@@ -22,6 +29,7 @@ def read(open_copy: Cast) -> Cast:
     """Rita has finished a case: every table has rows."""
     finish(open_copy, open_copy.rita)
     rows_of_people(open_copy)
+    rows_of_seen_before(open_copy)
     with superuser(open_copy) as owner:
         owner.execute(
             """INSERT INTO invitation

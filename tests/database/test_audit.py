@@ -27,7 +27,14 @@ from app.domain.audit_chain import (
 from app.domain.errors import InvalidInput, NotAllowed
 from tests.conftest import Cast
 from tests.pack.forging import rehashed, renumbered
-from tests.reading.steps import finish, lock, rows_of_people, superuser, unblind
+from tests.reading.steps import (
+    finish,
+    lock,
+    rows_of_people,
+    rows_of_seen_before,
+    superuser,
+    unblind,
+)
 
 Chain = list[AuditEvent]
 
@@ -48,6 +55,7 @@ def finished(open_copy: Cast) -> Cast:
     finish(open_copy, open_copy.rolf)
     lock(open_copy, open_copy.rolf)
     rows_of_people(open_copy)
+    rows_of_seen_before(open_copy)
     unblind(open_copy)
     return open_copy
 

@@ -78,11 +78,14 @@ RIGHTS = {
             "reading": "id assignment_id study_id reader_id phase active_milliseconds locked_at",
             "reference_diagnosis": "case_id study_id source recorded_at diagnosed_on",
             "reveal": "assignment_id study_id reader_id revealed_at",
+            "seen_before_acknowledgement": ALL,
             "served": ALL,
             "study": ALL,
             "study_case": ALL,
+            "training_list": ALL,
         },
         "INSERT": {
+            "seen_before_acknowledgement": "study_id matches_sha256 reason",
             **whole(
                 "allocation assignment coordinator enrolment image invitation "
                 "reference_diagnosis study_case"
@@ -103,7 +106,8 @@ RIGHTS = {
             **whole(
                 "allocation assignment audit_event case_prediction consent consent_text "
                 "coordinator enrolment image membership model_version prediction reader_profile "
-                "reading reference_diagnosis reveal served study study_case"
+                "reading reference_diagnosis reveal seen_before_acknowledgement served study "
+                "study_case training_list"
             ),
         },
     },
@@ -124,7 +128,8 @@ RIGHTS = {
             **whole(
                 "allocation assignment audit_event case_prediction consent consent_text "
                 "coordinator enrolment image membership model_version prediction reader_profile "
-                "reading reference_diagnosis reveal served study study_case"
+                "reading reference_diagnosis reveal seen_before_acknowledgement served study "
+                "study_case training_list"
             ),
         },
     },
@@ -136,8 +141,12 @@ RIGHTS = {
             "prediction": ALL,
             "study": "id code state model_version_id",
             "study_case": "id study_id",
+            "training_list": ALL,
         },
-        "INSERT": whole("case_prediction model_version prediction"),
+        "INSERT": {
+            **whole("case_prediction model_version prediction training_image"),
+            "training_list": "model_version_id images list_sha256",
+        },
     },
 }
 FUNCTIONS = {
@@ -150,6 +159,8 @@ FUNCTIONS = {
         "in_my_studies",
         "last_seen",
         "record_event",
+        "seen_before_in",
+        "seen_elsewhere",
     },
     "reread_analyst": {
         "actor",
@@ -169,7 +180,7 @@ GUARDED_BY_ROWS = set(
     names(
         "account allocation assignment audit_event case_prediction consent consent_text "
         "coordinator enrolment image invitation membership prediction reader_profile reading "
-        "reference_diagnosis reveal served study study_case"
+        "reference_diagnosis reveal seen_before_acknowledgement served study study_case"
     )
 )
 
@@ -340,6 +351,15 @@ REFUSED = [
     (Role.COORDINATOR, "INSERT INTO reading SELECT"),
     (Role.COORDINATOR, "INSERT INTO reveal SELECT"),
     (Role.COORDINATOR, "INSERT INTO prediction SELECT"),
+    (Role.COORDINATOR, "SELECT patient_sha256 FROM training_image"),
+    (Role.COORDINATOR, "SELECT count(*) FROM training_image"),
+    (Role.COORDINATOR, "SELECT seen_before(gen_random_uuid(), gen_random_uuid())"),
+    (Role.COORDINATOR, "INSERT INTO seen_before_acknowledgement (author) SELECT gen_random_uuid()"),
+    (Role.READER, "SELECT perceptual_hash FROM image"),
+    (Role.READER, "SELECT seen_before_in(gen_random_uuid())"),
+    (Role.READER, "SELECT count(*) FROM training_list"),
+    (Role.WORKER, "SELECT image FROM training_image"),
+    (Role.WORKER, "INSERT INTO training_list (registered_in) SELECT '1'"),
     (Role.COORDINATOR, "DELETE FROM reading"),
     (Role.ACCOUNT, "SELECT call FROM reading"),
     (Role.ACCOUNT, "SELECT count(*) FROM served"),

@@ -130,3 +130,38 @@ def rows_of_people(cast: Cast) -> None:
             reason="Fell ill.",
             changed_by=cast.cora.id,
         )
+
+
+# table -> columns, and values of the study's row.
+_SEEN_BEFORE = {
+    "training_list": (
+        "model_version_id, images, list_sha256",
+        "model_version_id, 1, repeat('0', 64)",
+    ),
+    "training_image": (
+        "model_version_id, image, split, sha256, perceptual_hash",
+        "model_version_id, 'a.jpg', 'train', repeat('0', 64), 0::bit(64)",
+    ),
+    "seen_before_acknowledgement": (
+        "study_id, matches, matches_sha256, reason, author, made_at",
+        "id, 1, repeat('0', 64), 'looked at', created_by, now()",
+    ),
+}
+_ASIDE = (
+    ("training_list", "guard_step"),
+    ("training_list", "check_list"),
+    ("training_image", "guard_step"),
+    ("seen_before_acknowledgement", "guard"),
+)
+
+
+def rows_of_seen_before(cast: Cast) -> None:
+    """A row in each of these tables, past their own guards, for tests of what holds for all."""
+    with superuser(cast) as owner:
+        for table, guard in _ASIDE:
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")
+        for table, (columns, values) in _SEEN_BEFORE.items():
+            owner.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM study")  # noqa: S608
+        owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table, guard in _ASIDE:
+            owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {guard}")

@@ -78,7 +78,8 @@ def import_files(
         found = f"{len(report.problems)} things to mend. Nothing was imported."
         page = ImportPage(viewer=viewer, study=study, problem=found, problems=report.problems)
         return render(page, status=422)
-    return render(ImportPage(viewer=viewer, study=study, summary=report.summary))
+    page = ImportPage(viewer=viewer, study=study, summary=report.summary, flagged=report.flagged)
+    return render(page)
 
 
 def _study(services: Services, viewer: Account, code: str) -> Study:

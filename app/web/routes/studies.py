@@ -1,12 +1,14 @@
 """The coordinator's pages of a study, from draft to unblinding."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import design_study, manage_accounts
+from app.actions.case_quality import CaseQuality, quality_of_cases
+from app.actions.check_seen_before import look_for_seen_before
 from app.actions.score_cases import request_scoring
 from app.db import cases, jobs, studies
 from app.db.session import Connection, Role
@@ -102,14 +104,24 @@ def close_study(viewer: CoordinatorOnly, connection: CoordinatorConnection, code
 
 
 @router.get("/studies/{code}/cases")
-def show_cases(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
-    """Show the gallery."""
+def show_cases(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    flagged: Literal["yes", "no"] = "no",
+) -> Response:
+    """Show the gallery, or those cases alone that are flagged for quality."""
     study = design_study.find_study(connection, code=code)
+    found = studies.cases_of(connection, study.id)
+    quality = quality_of_cases(connection, study=study.id)
+    only_flagged = flagged == "yes"
     page = CasesPage(
         viewer=viewer,
         study=study,
         counts=studies.counts_of(connection, study.id),
-        cases=studies.cases_of(connection, study.id),
+        cases=[c for c in found if c.id in quality.sentences] if only_flagged else found,
+        quality=quality,
+        only_flagged=only_flagged,
     )
     return render(page)
 
@@ -187,16 +199,21 @@ def _study_page(
     study = design_study.find_study(connection, code=code)
     queue = jobs.job_counts(connection, study.id)
     model = study.model_version_id
+    counts = studies.counts_of(connection, study.id)
+    draft = study.state == "draft"
+    ready = draft and queue.unfinished == 0 and 0 < counts.images == counts.scored_images
     return StudyPage(
         viewer=viewer,
         problem=problem,
         study=study,
-        counts=studies.counts_of(connection, study.id),
+        counts=counts,
         readers=studies.progress_of(connection, study.id),
         model=studies.model_version(connection, model) if model else None,
         models=studies.model_versions(connection),
         scoring=queue.unfinished > 0,
         failed_jobs=queue.failed,
+        quality=quality_of_cases(connection, study=study.id) if draft else CaseQuality(),
+        seen=look_for_seen_before(connection, study=study) if ready else None,
     )
 
 
