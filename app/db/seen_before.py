@@ -31,9 +31,11 @@ class Match:
     case_id: UUID
     case_code: str
     position: int | None  # of the image in its case; None for a patient
+    synthetic: bool | None
     other_case_id: UUID | None
     other_case_code: str | None
     other_position: int | None
+    other_synthetic: bool | None
     training_image: str | None
     split: str | None  # of the training image, or of all images of the patient
     same_file: bool | None
@@ -49,6 +51,7 @@ class Elsewhere:
     case_id: UUID
     case_code: str
     position: int
+    synthetic: bool
     studies: int
     codes: list[str] | None  # of those the actor coordinates
     shared_readers: int
@@ -126,10 +129,10 @@ def matches_of(connection: Connection, study: UUID) -> list[Match]:
     return fetch_all(
         connection,
         Match,
-        """SELECT m.kind, m.case_id, c.code AS case_code, i.position,
+        """SELECT m.kind, m.case_id, c.code AS case_code, i.position, i.synthetic,
                o.case_id AS other_case_id, oc.code AS other_case_code,
-               o.position AS other_position, m.training_image, m.split, m.same_file, m.distance,
-               m.pictures, m.line
+               o.position AS other_position, o.synthetic AS other_synthetic, m.training_image,
+               m.split, m.same_file, m.distance, m.pictures, m.line
            FROM seen_before_in(%s) m JOIN study_case c ON c.id = m.case_id
            LEFT JOIN image i ON i.id = m.image_id
            LEFT JOIN image o ON o.id = m.other_image_id
@@ -144,7 +147,7 @@ def elsewhere_of(connection: Connection, study: UUID) -> list[Elsewhere]:
     return fetch_all(
         connection,
         Elsewhere,
-        """SELECT c.id AS case_id, c.code AS case_code, i.position, e.studies, e.codes,
+        """SELECT c.id AS case_id, c.code AS case_code, i.position, i.synthetic, e.studies, e.codes,
                e.shared_readers
            FROM seen_elsewhere(%s) e JOIN image i ON i.id = e.image_id
            JOIN study_case c ON c.id = i.case_id ORDER BY c.code, i.position""",

@@ -13,7 +13,7 @@ from tests.database.test_seen_before import bring, digest, hashes, register, tra
 pytestmark = pytest.mark.browser
 
 
-def test_b10_a_coordinator_sees_the_matches_and_cannot_open_before_saying_why_they_may_stay(
+def test_a_coordinator_sees_the_matches_and_cannot_open_before_saying_why_they_may_stay(
     draft: Cast, browser: Browser, tmp_path: Path
 ) -> None:
     score_by_hand(draft.database, draft.storage, draft.study)
@@ -39,6 +39,7 @@ def test_b10_a_coordinator_sees_the_matches_and_cannot_open_before_saying_why_th
         expect(rows.nth(1)).to_contain_text("c003")
         expect(rows.nth(1)).to_contain_text("IMG_0031.jpg")
         expect(rows.nth(1)).to_contain_text("the same file")
+        expect(rows.nth(1)).to_contain_text("generated, no patient")
         expect(rows.nth(2)).to_contain_text("differs in 3 of 64 bits")
         expect(rows.nth(2)).to_contain_text("test")
         shown = rows.nth(1).get_by_role("img")

@@ -1,4 +1,4 @@
-"""Pictures seen before: found by the database, and no study opens over them in silence (B10)."""
+"""Pictures seen before: found by the database, and no study opens over them in silence."""
 
 import csv
 import hashlib
@@ -345,7 +345,7 @@ def matched(scored: Cast, tmp_path: Path) -> Cast:
     return scored
 
 
-def test_b10_a_study_with_matches_does_not_open_before_somebody_says_why_they_may_stay(
+def test_a_study_with_matches_does_not_open_before_somebody_says_why_they_may_stay(
     matched: Cast,
 ) -> None:
     with pytest.raises(NotReady, match="1 pictures or patients have been seen before"):
@@ -359,7 +359,7 @@ def test_b10_a_study_with_matches_does_not_open_before_somebody_says_why_they_ma
 
 
 @pytest.mark.parametrize("replica", [False, True], ids=["", "without triggers"])
-def test_b10_nor_does_the_superuser_open_it(matched: Cast, *, replica: bool) -> None:
+def test_nor_does_the_superuser_open_it(matched: Cast, *, replica: bool) -> None:
     with (
         pytest.raises(psycopg.Error, match="nobody has said why its 1 pictures"),
         superuser(matched, actor=matched.cora, replica=replica) as owner,
@@ -367,7 +367,7 @@ def test_b10_nor_does_the_superuser_open_it(matched: Cast, *, replica: bool) -> 
         owner.execute("UPDATE study SET state = 'open', opened_by = %s", [matched.cora.id])
 
 
-def test_b10_a_word_on_other_matches_does_not_count(matched: Cast) -> None:
+def test_a_word_on_other_matches_does_not_count(matched: Cast) -> None:
     acknowledge(matched, look(matched))
     bring(matched, matched.cora, "coras", [("x", "", 90)])
     earlier = look(matched)
@@ -392,12 +392,12 @@ def test_b10_a_word_on_other_matches_does_not_count(matched: Cast) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "  \n ", "x" * 2001])
-def test_b10_an_acknowledgement_needs_words(matched: Cast, reason: str) -> None:
+def test_an_acknowledgement_needs_words(matched: Cast, reason: str) -> None:
     with pytest.raises(InvalidInput, match="Say why"):
         acknowledge(matched, look(matched), reason)
 
 
-def test_b10_only_a_coordinator_of_the_study_acknowledges(matched: Cast) -> None:
+def test_only_a_coordinator_of_the_study_acknowledges(matched: Cast) -> None:
     seen = look(matched)
     statement = """INSERT INTO seen_before_acknowledgement (study_id, matches_sha256, reason)
                    VALUES (%s, %s, 'fine')"""
@@ -419,7 +419,7 @@ def test_b10_only_a_coordinator_of_the_study_acknowledges(matched: Cast) -> None
         )
 
 
-def test_b10_an_acknowledgement_stands_in_the_studys_log(matched: Cast) -> None:
+def test_an_acknowledgement_stands_in_the_studys_log(matched: Cast) -> None:
     acknowledge(matched, look(matched), "Known twins.")
     with superuser(matched) as owner:
         (payload,) = owner.execute(
