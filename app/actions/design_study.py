@@ -3,9 +3,11 @@
 import re
 from uuid import UUID
 
+from app import __version__
 from app.actions.check_seen_before import look_for_seen_before
 from app.actions.draw_orders import draw_missing_orders
 from app.db import studies
+from app.db.results import record_event
 from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.allocation import ALGORITHM, new_seed
@@ -17,6 +19,11 @@ class NotReady(Conflict):
 
 
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
+# What unblinding means, in the words of the person who does it; the log keeps them.
+STATEMENT = (
+    "I unblind this study. I know that nobody reads in it any more, that its readings stay as they "
+    "are now, and that from now on its coordinators see diagnoses, predictions and results."
+)
 INSTRUCTIONS = (
     "For each case, decide first without help: basal cell carcinoma (BCC) or seborrheic keratosis "
     "(SK), and how sure you are. After you lock the call you see what the model says and where it "
@@ -114,3 +121,9 @@ def unblind_study(
     if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
         raise InvalidInput("Give the reason for unblinding, in 1 to 2,000 characters.")
     studies.set_unblinded(connection, study.id, by=by.id, reason=reason)
+    record_event(
+        connection,
+        study=study.id,
+        action="results.unblinding_meant",
+        details={"statement": STATEMENT, "by": str(by.id), "software_version": __version__},
+    )

@@ -29,6 +29,7 @@ from app.domain.errors import (
 
 IDLE = timedelta(minutes=60)
 ABSOLUTE = timedelta(hours=12)
+CONFIRMED = timedelta(minutes=10)  # how long an entered password serves for grave acts
 INVITATION = timedelta(days=7)
 FAILURE_WINDOW = timedelta(minutes=15)
 FAILURES_PER_EMAIL = 10
@@ -129,6 +130,12 @@ def confirm_password(
         return False
     accounts.touch_session(connection, _digest(token), now=now, confirmed=True)
     return True
+
+
+def password_is_fresh(connection: Connection, *, token: str, now: datetime) -> bool:
+    """Say whether this session's password was entered less than CONFIRMED ago."""
+    session = accounts.session_of(connection, _digest(token))
+    return session is not None and now < session.confirmed_at + CONFIRMED
 
 
 def invite(

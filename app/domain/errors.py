@@ -45,6 +45,10 @@ class NotAllowed(Refusal):
     status = 403
 
 
+class PasswordNeeded(NotAllowed):
+    """A grave act, and the password was entered too long ago."""
+
+
 class NotFound(Refusal):
     """The thing does not exist, or the person may not know that it does."""
 

@@ -13,10 +13,10 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.actions.manage_accounts import identify
+from app.actions.manage_accounts import identify, password_is_fresh
 from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
-from app.domain.errors import NotAllowed, SignInNeeded
+from app.domain.errors import NotAllowed, PasswordNeeded, SignInNeeded
 from app.web.services import services_of
 
 LOCAL_COOKIE = "reread"
@@ -162,6 +162,21 @@ def _as_administrator(request: Request, account: AdministratorOnly) -> Generator
     yield from _connect(request, Role.ACCOUNT, account.id)
 
 
+def _password_is_fresh(request: Request) -> bool:
+    """Say whether the password was entered a short while ago; the page asks for it otherwise."""
+    services = services_of(request)
+    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+        return password_is_fresh(connection, token=session_token(request), now=services.clock())
+
+
+def _fresh_password(fresh: Annotated[bool, Depends(_password_is_fresh)]) -> None:
+    """Refuse where the password was entered too long ago; a GET is asked for it and goes on."""
+    if not fresh:
+        raise PasswordNeeded("Enter your password again first. Nothing was done.")
+
+
+PasswordIsFresh = Annotated[bool, Depends(_password_is_fresh)]
+FreshPassword = Annotated[None, Depends(_fresh_password)]
 AccountConnection = Annotated[Connection, Depends(_as_account, scope="function")]
 ReaderConnection = Annotated[Connection, Depends(_as_reader, scope="function")]
 CoordinatorConnection = Annotated[Connection, Depends(_as_coordinator, scope="function")]

@@ -12,6 +12,8 @@ from markupsafe import Markup
 
 from app.actions.case_quality import CaseQuality
 from app.actions.check_seen_before import SeenBefore
+from app.actions.design_study import STATEMENT
+from app.actions.manage_accounts import CONFIRMED
 from app.db.adjudication import AdjudicatedStudy
 from app.db.audit import AuditedStudy
 from app.db.readings import ReaderStudy
@@ -46,6 +48,15 @@ class SignInPage(Page):
     template: ClassVar[str] = "sign_in.html"
     email: str = ""
     next: str = "/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmPage(Page):
+    """GET and POST /confirm (fields: password, next): the password again, then on to `next`."""
+
+    template: ClassVar[str] = "confirm.html"
+    next: str = "/"
+    minutes: float = CONFIRMED.total_seconds() / 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +184,7 @@ class StudyPage(Page):
     failed_jobs: int
     quality: CaseQuality  # of a draft; afterwards on the page of the cases alone
     seen: SeenBefore | None  # of a draft whose images are scored
+    password_is_fresh: bool  # else opening and closing ask for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,11 +226,12 @@ class SeenBeforePage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class UnblindPage(Page):
-    """GET and POST /studies/{code}/unblind (fields: password, reason)."""
+    """GET and POST /studies/{code}/unblind (fields: meant, password, reason)."""
 
     template: ClassVar[str] = "unblind.html"
     study: Study
     readers: list[ReaderProgress]
+    statement: ClassVar[str] = STATEMENT  # what the person ticks that they mean
     reason: str = ""
 
 

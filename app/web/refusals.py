@@ -8,7 +8,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.domain.errors import InvalidInput, Refusal, SignInNeeded, TooManyAttempts, Unavailable
+from app.domain.errors import (
+    InvalidInput,
+    PasswordNeeded,
+    Refusal,
+    SignInNeeded,
+    TooManyAttempts,
+    Unavailable,
+)
 from app.web.pages import RefusalPage
 from app.web.rendering import render
 
@@ -32,6 +39,9 @@ def add_refusals(app: FastAPI) -> None:
 def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, SignInNeeded) and request.method == "GET":
         return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
+    if isinstance(error, PasswordNeeded) and request.method == "GET":
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/confirm?next={quote(wanted)}", status_code=303)
     if not isinstance(error, Refusal):
         raise error
     problems = error.problems if isinstance(error, InvalidInput) else ()

@@ -27,6 +27,8 @@ MATRIX = """
 method path                                        permission        nobody Dora Olga Rolf Rita Cora
 GET    /sign-in                                    anyone            200    200  200  200  200  200
 POST   /sign-in                                    anyone            422    422  422  422  422  422
+GET    /confirm                                    signed_in         303    303  200  200  200  200
+POST   /confirm                                    signed_in         401    401  422  422  422  422
 POST   /sign-out                                   signed_in         401    401  303  303  303  303
 GET    /invitations/{token}                        anyone            200    200  200  200  200  200
 POST   /invitations/{token}                        anyone            422    422  422  422  422  422
@@ -133,7 +135,8 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
             "training": "specialist",
         },
         "/studies/{code}/adjudication/{case}": {"diagnosis": "BCC", "source": "histopathology"},
-        "/studies/{code}/unblind": {"password": "not this", "reason": "None."},
+        "/studies/{code}/unblind": {"password": "not this", "reason": "None.", "meant": "yes"},
+        "/confirm": {"password": "not this"},
         "/readings/{assignment}/unaided": call,
         "/readings/{assignment}/aided": call,
     }

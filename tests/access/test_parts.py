@@ -50,10 +50,18 @@ def parts(open_copy: Cast) -> Parts:
 
 # What each may get beyond what is anybody's. Everything else of the matrix is refused.
 OPEN = {
-    "ada": {"GET /accounts": 200, "GET /": 303, "POST /sign-out": 303},
+    "ada": {
+        "GET /accounts": 200,
+        "GET /": 303,
+        "POST /sign-out": 303,
+        "GET /confirm": 200,
+        "POST /confirm": 422,
+    },
     "jude": {
         "GET /": 200,
         "POST /sign-out": 303,
+        "GET /confirm": 200,
+        "POST /confirm": 422,
         "GET /studies/{code}/adjudication": 200,
         "GET /studies/{code}/adjudication/{case}/images/{position}": 200,
         "POST /studies/{code}/adjudication/{case}": 409,  # recorded already, and frozen
@@ -61,6 +69,8 @@ OPEN = {
     "audrey": {
         "GET /": 200,
         "POST /sign-out": 303,
+        "GET /confirm": 200,
+        "POST /confirm": 422,
         "GET /studies/{code}/audit": 200,
         "GET /studies/{code}/audit.jsonl": 200,
     },

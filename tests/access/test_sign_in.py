@@ -373,11 +373,15 @@ def test_a14_unblinding_needs_the_password_again_and_a_reason(site: Site) -> Non
         ({"password": PASSWORD, "reason": "  \n "}, 422),
         ({"password": PASSWORD, "reason": "x" * 2001}, 422),
         ({"password": PASSWORD, "reason": "a\x00b"}, 422),
+        ({"password": PASSWORD, "reason": reason, "meant": ""}, 422),
     ]
-    for form, status in attempts:
+    for without_statement, status in attempts:
+        form = {"meant": "yes", **without_statement}
         assert browser.post("/studies/bcc-sk/unblind", data=form).status_code == status, form
         assert cast.reload().state == "closed", form
-    answer = browser.post("/studies/bcc-sk/unblind", data={"password": PASSWORD, "reason": reason})
+    answer = browser.post(
+        "/studies/bcc-sk/unblind", data={"password": PASSWORD, "reason": reason, "meant": "yes"}
+    )
     assert answer.headers["location"] == "/studies/bcc-sk/results"
     after = cast.reload()
     assert (after.state, after.unblinding_reason) == ("unblinded", reason)
@@ -388,7 +392,8 @@ def test_a10_the_password_for_unblinding_cannot_be_guessed_either(site: Site) ->
     close(site.cast)
     fail(site, email="cora@example.org", times=FAILURES_PER_EMAIL)
     answer = site.browser(site.cast.cora).post(
-        "/studies/bcc-sk/unblind", data={"password": PASSWORD, "reason": "All readings are in."}
+        "/studies/bcc-sk/unblind",
+        data={"password": PASSWORD, "reason": "All readings are in.", "meant": "yes"},
     )
     assert answer.status_code == 429
     assert site.cast.reload().state == "closed"

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import manage_accounts
-from app.domain.access import Part
+from app.db.session import Connection
+from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
 from app.web.access import AccountConnection, Anyone, SignedIn, cookie_name, session_token
-from app.web.pages import InvitationPage, SignInPage
+from app.web.pages import ConfirmPage, InvitationPage, SignInPage
 from app.web.rendering import render
 from app.web.services import services_of
 
@@ -57,6 +58,39 @@ def sign_in(
         samesite="lax",
     )
     return response
+
+
+@router.get("/confirm")
+def show_confirm(viewer: SignedIn, next: str = "/") -> Response:  # noqa: A002
+    """Ask for the password again, before an act that needs it."""
+    return render(ConfirmPage(viewer=viewer, next=_local(next)))
+
+
+@router.post("/confirm")
+def confirm(
+    request: Request,
+    viewer: SignedIn,
+    connection: AccountConnection,
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",  # noqa: A002
+) -> Response:
+    """Take the password and go on to the act."""
+    if not password_fits(request, connection, viewer, password):
+        sentence = "This is not your password. Nothing was done."
+        return render(ConfirmPage(viewer=viewer, next=_local(next), problem=sentence), status=422)
+    return RedirectResponse(_local(next), status_code=303)
+
+
+def password_fits(request: Request, connection: Connection, viewer: Account, password: str) -> bool:
+    """Check the password again; a wrong one is counted, where the caller commits."""
+    return manage_accounts.confirm_password(
+        connection,
+        password=password,
+        token=session_token(request),
+        address=client_address(request),
+        now=services_of(request).clock(),
+        by=viewer,
+    )
 
 
 @router.post("/sign-out")

@@ -13,7 +13,7 @@ from app.db.session import Role
 from app.domain.access import Account, AccountRole
 from app.domain.audit_chain import event_to_json
 from app.domain.errors import Conflict, NotFound
-from app.web.access import SignedIn
+from app.web.access import FreshPassword, SignedIn
 from app.web.rendering import render
 from app.web.services import Services, services_of
 from app.web.study_pages import AuditPage
@@ -74,7 +74,9 @@ def show_log(
 
 
 @router.get("/audit.jsonl")
-def download_log(request: Request, viewer: SignedIn, role: LooksAs, code: str) -> Response:
+def download_log(
+    request: Request, viewer: SignedIn, role: LooksAs, _fresh: FreshPassword, code: str
+) -> Response:
     """Give the whole log as `reread verify` reads it, a few events at a time."""
     services = services_of(request)
     with services.database.begin(role, actor=viewer.id) as connection:

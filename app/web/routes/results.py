@@ -26,7 +26,7 @@ from app.db.session import Role
 from app.db.studies import Study
 from app.domain.errors import Conflict, NotFound
 from app.statistics.figures import Form
-from app.web.access import AnalystConnection, CoordinatorOnly
+from app.web.access import AnalystConnection, CoordinatorOnly, FreshPassword
 from app.web.pages import ResultsPage
 from app.web.rendering import render
 from app.web.services import services_of
@@ -93,6 +93,7 @@ def download_analysis(
     viewer: CoordinatorOnly,
     connection: AnalystConnection,
     study: Unblinded,
+    _fresh: FreshPassword,
     subgroup: str | None = None,
 ) -> Response:
     """Give the numbers of the page as `reread analyse` writes them."""
@@ -147,6 +148,7 @@ def download_export(
     viewer: CoordinatorOnly,
     connection: AnalystConnection,
     study: Unblinded,
+    _fresh: FreshPassword,
     name: Literal["readings.csv", "codebook.csv", "export.zip"],
 ) -> Response:
     """Give one file of the export, or the whole of it, which `reread verify` can prove."""

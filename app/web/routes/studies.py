@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.actions import design_study, manage_accounts
+from app.actions import design_study
 from app.actions.case_quality import CaseQuality, quality_of_cases
 from app.actions.check_seen_before import look_for_seen_before
 from app.actions.score_cases import request_scoring
@@ -14,10 +14,10 @@ from app.db import cases, jobs, studies
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
-from app.web.access import CoordinatorConnection, CoordinatorOnly, session_token
+from app.web.access import CoordinatorConnection, CoordinatorOnly, PasswordIsFresh
 from app.web.pages import CasesPage, NewStudyPage, StudyPage, UnblindPage
 from app.web.rendering import render, render_block
-from app.web.routes.accounts import client_address
+from app.web.routes.accounts import password_fits
 from app.web.services import services_of
 
 router = APIRouter()
@@ -51,9 +51,11 @@ def create_study(
 
 
 @router.get("/studies/{code}")
-def show_study(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+def show_study(
+    viewer: CoordinatorOnly, connection: CoordinatorConnection, fresh: PasswordIsFresh, code: str
+) -> Response:
     """Show how far a study is and what comes next."""
-    return render(_study_page(connection, viewer, code))
+    return render(_study_page(connection, viewer, code, fresh=fresh))
 
 
 @router.get("/studies/{code}/progress")
@@ -61,13 +63,14 @@ def show_progress(
     viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str
 ) -> Response:
     """Give the progress block alone, for the page to refresh itself."""
-    return render_block(_study_page(connection, viewer, code), "progress")
+    return render_block(_study_page(connection, viewer, code, fresh=True), "progress")
 
 
 @router.post("/studies/{code}/score")
 def score_study(
     viewer: CoordinatorOnly,
     connection: CoordinatorConnection,
+    fresh: PasswordIsFresh,
     code: str,
     model_version: Annotated[str, Form()] = "",
 ) -> Response:
@@ -78,29 +81,62 @@ def score_study(
     )
     if chosen is None:
         sentence = "Choose one of the listed models. If there is none, start a worker first."
-        return render(_study_page(connection, viewer, code, problem=sentence), status=422)
+        page = _study_page(connection, viewer, code, fresh=fresh, problem=sentence)
+        return render(page, status=422)
     request_scoring(connection, study=study, model_version=chosen.id)
     return _to_study(code)
 
 
 @router.post("/studies/{code}/open")
-def open_study(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+def open_study(
+    request: Request,
+    viewer: CoordinatorOnly,
+    fresh: PasswordIsFresh,
+    code: str,
+    password: Annotated[str, Form()] = "",
+) -> Response:
     """Open a draft to its readers."""
-    study = design_study.find_study(connection, code=code)
-    try:
-        design_study.open_study(connection, study=study, by=viewer)
-    except design_study.NotReady as refusal:
-        page = _study_page(connection, viewer, code, problem=str(refusal))
-        return render(page, status=refusal.status)
+    confirmed = fresh or _confirmed(request, viewer, password)
+    with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        study = design_study.find_study(connection, code=code)
+        if not confirmed:
+            return _not_confirmed(connection, viewer, code)
+        try:
+            design_study.open_study(connection, study=study, by=viewer)
+        except design_study.NotReady as refusal:
+            page = _study_page(connection, viewer, code, fresh=True, problem=str(refusal))
+            return render(page, status=refusal.status)
     return _to_study(code)
 
 
 @router.post("/studies/{code}/close")
-def close_study(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+def close_study(
+    request: Request,
+    viewer: CoordinatorOnly,
+    fresh: PasswordIsFresh,
+    code: str,
+    password: Annotated[str, Form()] = "",
+) -> Response:
     """Close an open study."""
-    study = design_study.find_study(connection, code=code)
-    design_study.close_study(connection, study=study, by=viewer)
+    confirmed = fresh or _confirmed(request, viewer, password)
+    with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        study = design_study.find_study(connection, code=code)
+        if not confirmed:
+            return _not_confirmed(connection, viewer, code)
+        design_study.close_study(connection, study=study, by=viewer)
     return _to_study(code)
+
+
+def _confirmed(request: Request, viewer: Account, password: str) -> bool:
+    """Check the password in a transaction of its own, so that a wrong one is counted."""
+    with services_of(request).database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
+        return password_fits(request, connection, viewer, password)
+
+
+def _not_confirmed(connection: Connection, viewer: Account, code: str) -> Response:
+    sentence = "Your password is needed for this, and what was entered is not it. Nothing was done."
+    page = _study_page(connection, viewer, code, fresh=False, problem=sentence)
+    return render(page, status=422)
 
 
 @router.get("/studies/{code}/cases")
@@ -154,6 +190,7 @@ def unblind_study(
     request: Request,
     viewer: CoordinatorOnly,
     code: str,
+    meant: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
 ) -> Response:
@@ -161,22 +198,17 @@ def unblind_study(
 
     Two transactions: a wrong password is counted even though nothing else happens.
     """
-    services = services_of(request)
-    with services.database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
-        confirmed = manage_accounts.confirm_password(
-            connection,
-            password=password,
-            token=session_token(request),
-            address=client_address(request),
-            now=services.clock(),
-            by=viewer,
-        )
-    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
-        if not confirmed:
-            sentence = "This is not your password. Nothing was unblinded."
-            page = _unblind_page(connection, viewer, code, reason=reason, problem=sentence)
-            return render(page, status=422)
+    confirmed = _confirmed(request, viewer, password)
+    with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         study = design_study.find_study(connection, code=code)
+        problem = None
+        if not confirmed:
+            problem = "This is not your password. Nothing was unblinded."
+        elif meant != "yes":
+            problem = "Say that you mean it: tick the statement. Nothing was unblinded."
+        if problem is not None:
+            page = _unblind_page(connection, viewer, code, reason=reason, problem=problem)
+            return render(page, status=422)
         try:
             design_study.unblind_study(connection, study=study, reason=reason, by=viewer)
         except InvalidInput as refusal:
@@ -194,6 +226,7 @@ def _study_page(
     viewer: Account,
     code: str,
     *,
+    fresh: bool,
     problem: str | None = None,
 ) -> StudyPage:
     study = design_study.find_study(connection, code=code)
@@ -214,6 +247,7 @@ def _study_page(
         failed_jobs=queue.failed,
         quality=quality_of_cases(connection, study=study.id) if draft else CaseQuality(),
         seen=look_for_seen_before(connection, study=study) if ready else None,
+        password_is_fresh=fresh,
     )
 
 
