@@ -100,8 +100,9 @@ def _factors(data: dict[str, Any]) -> str:
     return paragraph(
         f"""All {sum(part["images"] for part in data["parts"].values())} images. Sex:
         {_listed(data["sexes"])}. Age: {aged}. Skin type (Fitzpatrick):
-        {_listed(data["skin_types"])}. Modality: {_listed(data["modalities"])}. Diagnosis made by:
-        {_listed(data["diagnosis_sources"])}. For people, cameras and clinics that are rare or
+        {_listed(data["skin_types"])}. Modality: {_listed(data["modalities"])}. Diagnosis made
+        by, for BCC: {_listed(data["diagnosis_sources"]["BCC"])}; for SK:
+        {_listed(data["diagnosis_sources"]["SK"])}. For people, cameras and clinics that are rare or
         missing here nothing was measured."""
     )
 
@@ -136,7 +137,7 @@ def _training_data(model: dict[str, Any]) -> str:
 
 def _metrics(model: dict[str, Any]) -> str:
     return paragraph(
-        f"""The test part was looked at once, after everything was chosen. Intervals are of 95%,
+        f"""Nothing was chosen on the test part in this training. Intervals are of 95%,
         by patient (Obuchowski 1997), because images of one patient are alike. The positive class
         is {model["positive_class"]}. Probabilities are a softmax over the two similarities, at a
         scale of {model["calibration"]["scale"]:.3g} from {model["calibration"]["on"]}. Threshold:

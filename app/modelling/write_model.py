@@ -8,7 +8,7 @@ import numpy as np
 
 from app.modelling.choose_backbone import ChosenBackbone
 from app.modelling.code_version import code_version
-from app.modelling.labelled_images import hash_of_images
+from app.modelling.labelled_images import LabelledImage, hash_of_images
 from app.modelling.model_card import model_card
 from app.modelling.new_folder import new_folder
 from app.modelling.patients import count_patients
@@ -112,9 +112,7 @@ def _data(trained: Trained) -> dict[str, Any]:
         },
         "synthetic_images": sum(image.synthetic for image in used.images),
         "modalities": _tally([image.modality for image in used.images]),
-        "diagnosis_sources": _tally(
-            [image.diagnosis_source or "not said" for image in used.images]
-        ),
+        "diagnosis_sources": {name: _sources(used.images, name) for name in CLASS_NAMES},
         "sexes": _tally([image.sex or "not said" for image in used.images]),
         "skin_types": _tally([str(image.fitzpatrick or "not said") for image in used.images]),
         "ages": _ages([image.age for image in used.images if image.age is not None]),
@@ -133,6 +131,12 @@ def _counts(trained: Trained, indices: Sequence[int]) -> dict[str, int]:
         "BCC": sum(image.diagnosis == "BCC" for image in images),
         "SK": sum(image.diagnosis == "SK" for image in images),
     }
+
+
+def _sources(images: Sequence[LabelledImage], diagnosis: str) -> dict[str, int]:
+    """How the diagnoses of one class were made: a class that is never biopsied is another one."""
+    made = [image.diagnosis_source for image in images if image.diagnosis == diagnosis]
+    return _tally([source or "not said" for source in made])
 
 
 def _tally(values: Sequence[str]) -> dict[str, int]:

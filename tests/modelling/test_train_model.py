@@ -15,18 +15,23 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from app.__main__ import main
+from app.actions.score_cases import request_scoring
+from app.db.session import Role
+from app.db.studies import counts_of
 from app.domain.errors import Conflict, InvalidInput
 from app.image_decoding import clean_image
 from app.modelling import train_model as training
 from app.modelling.choose_backbone import ChosenBackbone, choose_backbone
 from app.modelling.train_model import train_model
 from app.modelling.training_request import Recipe, TrainingRequest, check_request, recipe_of
+from app.worker import load_scorer, run_worker
 from models.backbone import metadata_for
 from models.comparators import ComparedModel
 from models.coop import CoopConfig
 from models.description import DEFAULT_FOLDER, describe
 from models.predict import Predictor
 from models.record import sha256_of, write_record
+from tests.conftest import Cast
 from tests.modelling.conftest import Rows, patients, write_table
 from tests.models.conftest import random_record
 
@@ -110,6 +115,18 @@ def test_the_folder_opens_as_a_model_and_says_what_training_said(request_of: Mak
     assert [one.probability_bcc for one in made] == pytest.approx(scores.coop, abs=1e-5)
 
 
+def test_a_worker_scores_a_study_with_the_folder_as_it_is(request_of: Make, draft: Cast) -> None:
+    request = request_of()
+    train(request)
+    scorer = load_scorer(draft.database, draft.storage, request.out)
+    with draft.begin(Role.COORDINATOR, draft.cora) as connection:
+        request_scoring(connection, study=draft.reload(), model_version=scorer.model_version)
+    run_worker(draft.database, scorer, until_idle=True, progress=lambda _: None)
+    with draft.begin(Role.COORDINATOR, draft.cora) as connection:
+        counts = counts_of(connection, draft.study.id)
+    assert (counts.images, counts.scored_images, counts.scored_cases) == (6, 6, 6)
+
+
 def cleaned(file: Path) -> Image.Image:
     """The photograph as training and studies see it."""
     return Image.open(io.BytesIO(clean_image(file.read_bytes()).data))
@@ -162,7 +179,8 @@ def test_the_data_sets_normalisation_is_stored_and_used(request_of: Make) -> Non
     assert inputs.mean(axis=(0, 2, 3)) == pytest.approx(0, abs=1e-3)
     assert inputs.std(axis=(0, 2, 3)) == pytest.approx(1, abs=1e-3)
     assert backbone["normalisation"]["mean"] != [0.5, 0.5, 0.5]
-    assert "the training photographs' own" in (request.out / "CARD.md").read_text()
+    card = " ".join((request.out / "CARD.md").read_text().split())
+    assert "Normalisation: the training photographs' own" in card
 
 
 def test_cross_validation_measures_every_image_once(request_of: Make) -> None:

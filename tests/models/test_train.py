@@ -1,0 +1,71 @@
+"""The shipped model is made by the same code as a study group's own."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from models.comparators import ComparedModel
+from models.coop import CoopConfig
+from models.description import describe
+from models.fit import FitConfig
+from models.record import read_record, sha256_of, write_record
+from models.train import TrainConfig, save_model, train, write_training_images
+from tests.models.conftest import random_record
+
+PRETRAINING = {
+    "images": 10,
+    "generator": "2",
+    "epochs": 1,
+    "training_seconds": 60,
+    "painting_seconds": 60,
+}
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that a pre-training would leave, with random weights."""
+    folder = tmp_path_factory.mktemp("backbone")
+    record = random_record(folder, quick_gelu=False).as_json()
+    write_record(folder / "backbone.json", record | {"pretraining": PRETRAINING})
+    return folder
+
+
+def test_a_demonstration_model_is_made_and_lists_its_pictures(
+    backbone: Path, tmp_path: Path
+) -> None:
+    config = TrainConfig(
+        train_images=12,
+        validation_images=8,
+        test_images=8,
+        views=1,
+        map_images=4,
+        faithfulness_images=2,
+        learning=FitConfig(CoopConfig(epochs=2)),
+    )
+    learned, record, pictures = train(backbone, tmp_path / "work", config, None)
+    out = tmp_path / "model"
+    out.mkdir()
+    write_training_images(out / "training-images.csv", pictures, config)
+    save_model(learned, record, backbone, out)
+    description = describe(out)
+    assert description.demonstration
+    assert "never seen a patient" in description.card
+    assert "12 further pictures for the prompt" in description.card
+    assert read_record(out / "backbone.json")["pretraining"] == PRETRAINING
+    with (out / "training-images.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["split"] for row in rows] == ["train"] * 12 + ["validation"] * 8 + ["test"] * 8
+    assert len({row["sha256"] for row in rows}) == 28
+    # The area that the record states, from the folder alone.
+    compared = ComparedModel.load(out, device="cpu")
+    tested = list(pictures.opened(range(20, 28)))
+    scores = compared.probabilities(compared.features(tested))
+    assert scores.linear_probe is not None
+    truth = pictures.truth[20:] == 1
+    positive, negative = scores.linear_probe[truth], scores.linear_probe[~truth]
+    above = (positive[:, None] > negative).mean() + (positive[:, None] == negative).mean() / 2
+    stated = json.loads((out / "model.json").read_text())["test"]["areas"]["linear_probe"]
+    assert above == pytest.approx(stated["estimate"])
+    assert sha256_of(out / "probe.safetensors") in description.card
