@@ -105,17 +105,25 @@ def laid_over(photograph: Image.Image, overlay_png: bytes) -> Image.Image:
 
 
 def explained_picture(
-    photograph: Image.Image, overlay_png: bytes, *, scale: float, grid: tuple[int, int]
+    photograph: Image.Image,
+    overlay_png: bytes,
+    *,
+    scale: float,
+    grid: tuple[int, int],
+    remark: str = "",
 ) -> bytes:
     """Return a PNG of the photograph under its map, with the legend below. RGB.
 
     The thin square is what the network saw. The legend has the scale's numbers and says how
-    coarse the map is, so that the file can be understood without anything beside it.
+    coarse the map is, so that the file can be understood without anything beside it; `remark`
+    is its last sentence.
     """
     shown = laid_over(photograph, overlay_png)
     left, top, right, bottom = (round(edge) for edge in centre_square(*shown.size))
     frame = ImageDraw.Draw(shown)
-    frame.rectangle((left, top, right - 1, bottom - 1), outline=(255, 255, 255))
+    # Black and white side by side show on any photograph.
+    frame.rectangle((left, top, right - 1, bottom - 1), outline=(0, 0, 0))
+    frame.rectangle((left + 1, top + 1, right - 2, bottom - 2), outline=(255, 255, 255))
     cell = (right - left) / grid[1]
     coarse = (
         f"Cells are coarse: {grid[0]} x {grid[1]} in the square, each about {cell:.0f} pixels "
@@ -125,6 +133,7 @@ def explained_picture(
         "Orange speaks for BCC, blue for SK; the numbers mean the same on every image of a model.",
         coarse,
         "It shows what moved the model, not where the lesion is.",
+        remark,
     )
     width = max(shown.width, _LEGEND_WIDTH)
     legend_rows = _legend_rows(lines, width, scale)
@@ -144,7 +153,7 @@ _LINE = 17
 def _legend_rows(lines: tuple[str, ...], width: int, scale: float) -> Image.Image:
     """Draw the colour bar with its numbers, and the lines below it, wrapped to the width."""
     font = ImageFont.load_default(size=12)
-    wrapped = [part for line in lines for part in _wrapped(line, font, width - 2 * _MARGIN)]
+    wrapped = [part for line in lines if line for part in _wrapped(line, font, width - 2 * _MARGIN)]
     bar_top, bar_height = 8, 14
     text_top = bar_top + bar_height + 24
     rows = Image.new("RGB", (width, text_top + _LINE * len(wrapped) + 8), "white")

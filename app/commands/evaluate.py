@@ -68,9 +68,11 @@ def _score_table(arguments: argparse.Namespace) -> int:
     from app.modelling.score_images import score_images  # torch: only where a model is needed
 
     model, out = _model_folder(arguments.target), Path(arguments.out)
-    scored = _listing_problems(
+    scored, remark = _listing_problems(
         lambda: score_images(model, Path(arguments.cases), Path(arguments.images), out)
     )
+    if remark:
+        print(remark)
     print(f"{scored} images have their probability of BCC: images.csv and cases.csv in {out}")
     return 0
 

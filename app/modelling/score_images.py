@@ -26,6 +26,7 @@ from models.comparators import ComparedModel
 from models.overlay import explained_picture
 
 OVERLAYS, RECORD, SCORED = "overlays", "scoring.json", "scored.jsonl"
+DEMONSTRATION = "A demonstration model: it has never seen a patient."
 _BATCH = 16
 
 
@@ -41,9 +42,10 @@ class Inputs:
     images_sha256: str
 
 
-def score_images(model_folder: Path, table: Path, images: Path, out: Path) -> int:
-    """Score every image of the table that has no score in `out` yet; gives how many there are.
+def score_images(model_folder: Path, table: Path, images: Path, out: Path) -> tuple[int, str]:
+    """Score every image of the table that has no score in `out` yet.
 
+    Gives how many images there are, and what has to be said of the model ('' mostly).
     InvalidInput lists everything that must be mended; Conflict for a folder of other content.
     """
     _check_folder(out)
@@ -70,7 +72,7 @@ def score_images(model_folder: Path, table: Path, images: Path, out: Path) -> in
             out / "cases.csv": _cases_csv(read, done, inputs),
         }
     )
-    return len(read.images)
+    return len(read.images), DEMONSTRATION if said.demonstration else ""
 
 
 def _check_folder(out: Path) -> None:
@@ -142,6 +144,7 @@ def _score(out: Path, model: ComparedModel, read: ImagesToScore) -> dict[str, fl
                         prediction.overlay_png,
                         scale=model.description.map_scale,
                         grid=model.description.map_grid,
+                        remark=DEMONSTRATION if model.description.demonstration else "",
                     )
                     write_outputs({_overlay(out, image.image_name): drawn})
                     value = prediction.probability_bcc

@@ -14,8 +14,9 @@ def main() -> None:
     demo = commands.add_parser("demo", help="write the sample study: cases.csv and images/")
     demo.add_argument("--seed", type=int, default=404)
     demo.add_argument("--out", type=Path, default=Path("demo"))
+    demo.add_argument("--masks", type=Path, help="write each lesion's mask into this folder too")
     chosen = parser.parse_args()
-    count = write_demo(chosen.out, chosen.seed)
+    count = write_demo(chosen.out, chosen.seed, chosen.masks)
     print(f"{count} images in {chosen.out / 'images'}")
 
 

@@ -43,15 +43,20 @@ reader nor the demonstration model gets all of them right.
 """
 
 
-def _save(picture: Image.Image, modality: Modality, file: Path) -> None:
-    if modality == "clinical":
-        spare = round(SIZE * (1 - _LANDSCAPE) / 2)
-        picture = picture.crop((0, spare, SIZE, SIZE - spare))
-    picture.save(file, quality=JPEG_QUALITY, optimize=True)
+def _cut(picture: Image.Image, modality: Modality) -> Image.Image:
+    if modality == "dermoscopic":
+        return picture
+    spare = round(SIZE * (1 - _LANDSCAPE) / 2)
+    return picture.crop((0, spare, SIZE, SIZE - spare))
 
 
-def write_demo(folder: Path, seed: int) -> int:
-    """Write cases.csv, images/ and README.md; returns the number of images."""
+def write_demo(folder: Path, seed: int, masks: Path | None = None) -> int:
+    """Write cases.csv, images/ and README.md; returns the number of images.
+
+    Into the folder `masks`, where it is named, goes a PNG of each lesion: white on black.
+    """
+    if masks is not None:
+        masks.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, 0])
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for earlier in (folder / "images").glob("case-??-?.jpg"):
@@ -71,7 +76,11 @@ def write_demo(folder: Path, seed: int) -> int:
         for modality in modalities:
             sample = generate(seed, case + 1, size=SIZE, diagnosis=diagnosis, modality=modality)
             name = f"case-{case + 1:02d}-{modality[0]}.jpg"
-            _save(sample.image, modality, folder / "images" / name)
+            picture = _cut(sample.image, modality)
+            picture.save(folder / "images" / name, quality=JPEG_QUALITY, optimize=True)
+            if masks is not None:
+                lesion = _cut(Image.fromarray(sample.mask.astype(np.uint8) * 255), modality)
+                lesion.save(masks / f"{Path(name).stem}.png")
             values = (
                 f"case-{case + 1:02d}",
                 name,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from models.probe import area_under_curve
-from models.synthetic import generate
+from models.synthetic import demo, generate
 from models.synthetic.attributes import FEATURES, draw_attributes
 from models.synthetic.captions import caption_words
 from models.synthetic.demo import COLUMNS, write_demo
@@ -116,3 +117,16 @@ def test_the_sample_study_can_be_made_again(tmp_path: Path) -> None:
 def test_torch_stays_out_of(statement: str) -> None:
     check = f"{statement}\nimport sys\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=DEMO.parent)  # noqa: S603
+
+
+def test_masks_lie_beside_the_demonstrations_images_with_their_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "CASES", 2)
+    monkeypatch.setattr(demo, "CASES_WITH_TWO_IMAGES", 2)
+    monkeypatch.setattr(demo, "SIZE", 64)
+    assert demo.write_demo(tmp_path / "demo", 3, tmp_path / "masks") == 4
+    for file in (tmp_path / "demo" / "images").iterdir():
+        with Image.open(file) as image, Image.open(tmp_path / "masks" / f"{file.stem}.png") as mask:
+            assert mask.size == image.size
+            assert {0, 255} == set(np.unique(np.asarray(mask)).tolist())
