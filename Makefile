@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test install check bench-statistics lock clean
+.PHONY: demo test install check bench-statistics bench-model lock clean
 
 demo: install
 	$(VENV)/bin/reread demo --port $(PORT)
@@ -34,6 +34,10 @@ check: install
 # that is asked is reached.
 bench-statistics: install
 	@$(VENV)/bin/python bench/statistics.py --plot build/statistics-growth.svg
+
+# The model against plain encoding and against pytorch-grad-cam in the same run; last line as above.
+bench-model: install
+	@$(VENV)/bin/python bench/model.py
 
 # After changing pyproject.toml: make the locks anew (they name no host).
 lock:

@@ -1,0 +1,326 @@
+"""How fast the model is, each thing against its baseline in the same run.
+
+Prints a table, and as its last line one JSON object: the ratios asked for, and whether all hold.
+The backbone is ViT-B/16 with random weights: speed does not depend on what it learned.
+
+The ratios are of processor time on one thread, both sides by turns, medians: other work on the
+machine hardly changes them. The absolute times are wall clock on all cores, and the load average
+beside them says whether the machine was quiet. Run: `make bench-model`; `--quick` for development.
+"""
+
+# open_clip and pytorch-grad-cam ship no types, and torch leaves parts of its interface untyped.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+# ruff: noqa: E402 - the path comes before the imports
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+# Run as a file, Python would find the bench beside it under the name "statistics".
+sys.path[0] = str(ROOT)
+
+import numpy as np
+import open_clip
+import torch
+from pytorch_grad_cam import GradCAM
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.backbone import Backbone
+from models.backbone_record import BackboneRecord
+from models.backbone_sources import CLIP_MEAN, CLIP_STD
+from models.coop import CoopConfig, train_prompt
+from models.gradcam import map_grid, margin_maps
+from models.overlay import render_overlay
+from models.preprocess import Preprocessing
+from models.prompt import Prompt, encode_prompts, starting_context
+
+NAMES = ("basal cell carcinoma", "seborrheic keratosis")
+BATCH = 8  # images of one plain encode, and of one prediction with its map
+STEP = 32  # images of a training step, as CoOp published it
+PAPER_IMAGES, PAPER_EPOCHS = 5038, 100
+VIEWS = (1, 4, PAPER_EPOCHS)
+NOT_ASKED = 0.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison, in seconds; `asked` is the ratio to reach, baseline over ours."""
+
+    name: str
+    ours: float
+    baseline: float
+    asked: float = NOT_ASKED
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster than the baseline."""
+        return self.baseline / self.ours
+
+
+def random_vit() -> Backbone:
+    """ViT-B/16 as OpenAI built it, with random weights, frozen."""
+    torch.manual_seed(1)
+    config = open_clip.get_model_config("ViT-B-16-quickgelu")
+    model: Any = open_clip.CLIP(**config)
+    model.eval().requires_grad_(False)
+    record = BackboneRecord(
+        "ViT-B-16-quickgelu",
+        None,
+        "quick_gelu",
+        Preprocessing(224, CLIP_MEAN, CLIP_STD),
+        None,
+        None,
+        None,
+        "0" * 64,
+    )
+    return Backbone(model, open_clip.get_tokenizer("ViT-B-16-quickgelu"), record)
+
+
+class ExampleClassifier(nn.Module):
+    """What pytorch-grad-cam's CLIP example wraps: image and labels encoded on every call.
+
+    As in its usage_examples/clip_example.py: every weight wants a gradient, the labels are
+    tokenised and cut to the longest of them, the output is their softmax. Built on open_clip
+    instead of transformers, so that both sides run the same weights.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.clip: Any = backbone.model
+        self.tokenizer = backbone.tokenizer
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Probabilities of the labels. (B, 3, S, S) to (B, C)."""
+        identifiers = self.tokenizer(NAMES)  # (C, L)
+        ends = identifiers.argmax(dim=-1)
+        words = self.clip.token_embedding(identifiers[:, : int(ends.max()) + 1])
+        texts = encode_prompts(self.clip, words, ends)  # (C, D)
+        features = functional.normalize(self.clip.visual(images), dim=-1)  # (B, D)
+        return (self.clip.logit_scale.exp() * features @ texts.T).softmax(dim=-1)
+
+
+def example_map(backbone: Backbone, image: Tensor) -> object:
+    """One turn of the example's loop: the library's map of one image (1, 3, S, S)."""
+    rows, columns = map_grid(backbone.model, image)
+    classifier = ExampleClassifier(backbone).requires_grad_()
+
+    def to_grid(tokens: Tensor) -> Tensor:
+        return tokens[:, 1:].reshape(len(tokens), rows, columns, -1).permute(0, 3, 1, 2)
+
+    layer: Any = backbone.model.visual.transformer.resblocks[-1].ln_1
+    with GradCAM(classifier, [layer], reshape_transform=to_grid) as cam:
+        found = cam(input_tensor=image, targets=None)
+    classifier.requires_grad_(requires_grad=False).zero_grad(set_to_none=True)
+    return found
+
+
+def uncut(prompt: Prompt, backbone: Backbone) -> Tensor:
+    """Text features of the prompt padded to the whole context, as CoOp published it. (C, D)."""
+    short = prompt.embeddings()  # (C, L, W)
+    missing = backbone.model.context_length - short.shape[1]
+    whole = torch.cat([short, short[:, -1:].expand(-1, missing, -1)], dim=1)  # (C, 77, W)
+    return encode_prompts(backbone.model, whole, prompt.ends)
+
+
+def step(prompt: Prompt, texts: Tensor, features: Tensor, labels: Tensor) -> None:
+    """Loss and gradient of one batch of unit image features (B, D)."""
+    functional.cross_entropy(100 * features @ texts.T, labels).backward()
+    prompt.context.grad = None
+
+
+def by_turns(
+    works: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
+) -> dict[str, float]:
+    """Median seconds of each work, done by turns; a first of several rounds is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            start = clock()
+            work()
+            times[name].append(clock() - start)
+    return {name: float(np.median(found[1:] or found)) for name, found in times.items()}
+
+
+class Works:
+    """Everything that is timed, on one backbone."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        generator = torch.Generator().manual_seed(2)
+        self.backbone = backbone
+        self.inputs = torch.randn(STEP, 3, 224, 224, generator=generator)
+        self.direction = torch.randn(512, generator=generator)
+        self.features = functional.normalize(torch.randn(STEP, 512, generator=generator), dim=-1)
+        self.labels = torch.arange(STEP) % 2
+        self.prompt = Prompt(backbone, NAMES, starting_context(backbone, 16, 0.02, 3))
+
+    def encode(self) -> Tensor:
+        """Encode a batch and nothing else."""
+        with torch.no_grad():
+            return self.backbone.model.encode_image(self.inputs[:BATCH])
+
+    def predict(self) -> object:
+        """Margins and maps of the same batch."""
+        return margin_maps(self.backbone.model, self.inputs[:BATCH], self.direction)
+
+    def example(self) -> object:
+        """One image through the library's example."""
+        return example_map(self.backbone, self.inputs[:1])
+
+    def cut_prompt(self) -> None:
+        """One step of the prompt, cut to its real length."""
+        step(self.prompt, self.prompt(), self.features, self.labels)
+
+    def whole_prompt(self) -> None:
+        """One step of the prompt at the full context."""
+        step(self.prompt, uncut(self.prompt, self.backbone), self.features, self.labels)
+
+    def cached_epoch(self) -> object:
+        """One training step by the code that `reread train` runs, set-up included."""
+        config = CoopConfig(epochs=1, batch_size=STEP)
+        return train_prompt(self.backbone, NAMES, self.features[None], self.labels, config)
+
+    def encoded_step(self) -> None:
+        """One step that encodes its images and reads the prompt at the full context."""
+        with torch.no_grad():
+            features = self.backbone.model.encode_image(self.inputs, normalize=True)
+        step(self.prompt, uncut(self.prompt, self.backbone), features, self.labels)
+
+
+def lines(works: Works, *, quick: bool) -> list[Line]:
+    """Time both sides of every comparison, on one thread."""
+    torch.set_num_threads(1)
+    clock = time.process_time
+    rounds = 2 if quick else 6
+    maps = by_turns({"plain": works.encode, "ours": works.predict}, rounds, clock)
+    example = by_turns({"example": works.example}, 2 if quick else 4, clock)["example"]
+    prompts = by_turns({"cut": works.cut_prompt, "whole": works.whole_prompt}, rounds, clock)
+    cached = by_turns({"cached": works.cached_epoch}, rounds, clock)["cached"]
+    # Once: its two parts have run before, and it is long enough to be steady.
+    encoded = by_turns({"encoded": works.encoded_step}, 1, clock)["encoded"]
+    image = maps["ours"] / BATCH
+    return [
+        Line(
+            "prediction and map of an image, against a plain encode",
+            image,
+            maps["plain"] / BATCH,
+            1,
+        ),
+        Line("the same, against pytorch-grad-cam's CLIP example", image, example, 5),
+        Line("training step on cached features, against encoding", cached, encoded, 50),
+        Line(
+            "prompt cut to its length, against the whole context", prompts["cut"], prompts["whole"]
+        ),
+    ]
+
+
+def absolute(works: Works, *, quick: bool) -> dict[str, float]:
+    """Wall-clock seconds on all cores: an image by each way, an overlay, a training step."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    found = by_turns(
+        {
+            "encode": works.encode,
+            "predict": works.predict,
+            "example": works.example,
+            "step": works.cached_epoch,
+        },
+        2 if quick else 5,
+        time.perf_counter,
+    )
+    cam = np.random.default_rng(4).normal(size=(14, 14))
+    drawn = by_turns(
+        {"overlay": lambda: render_overlay(cam, 600, 450, scale=2.0)}, 9, time.perf_counter
+    )
+    return {
+        "encode": found["encode"] / BATCH,
+        "predict": found["predict"] / BATCH,
+        "example": found["example"],
+        "step": found["step"],
+        "overlay": drawn["overlay"],
+    }
+
+
+def training_hours(image: float, cached_step: float, views: int) -> float:
+    """Extrapolate the paper's training: encoding every view once, and every epoch's steps."""
+    steps = PAPER_EPOCHS * ceil(PAPER_IMAGES / STEP)
+    return (views * PAPER_IMAGES * image + steps * cached_step) / 3600
+
+
+def processor() -> str:
+    """Name of the processor, where Linux tells it."""
+    try:
+        found = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("model name\t: ")[1]
+        return found.splitlines()[0]
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def code_version() -> str:
+    """Version and commit."""
+    commit = subprocess.run(  # noqa: S603 - our own command
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return f"reread {version('reread')} ({commit or 'no commit'})"
+
+
+def main() -> None:
+    """Print the table and the JSON line."""
+    parser = argparse.ArgumentParser(description="How fast the model is.")
+    parser.add_argument("--quick", action="store_true", help="one round each: for development")
+    quick = parser.parse_args().quick
+    works = Works(random_vit())
+    print(
+        f"{code_version()}; torch {torch.__version__}; {processor()}, {os.cpu_count()} cores; "
+        f"load average {os.getloadavg()[0]:.1f}"
+    )
+    found = lines(works, quick=quick)
+    print(f"{'one thread, processor time':58} {'ours (s)':>9} {'base (s)':>9} {'ratio':>6} asked")
+    for line in found:
+        asked = f"{line.asked:5.0f}" if line.asked else "    -"
+        print(f"{line.name:58} {line.ours:9.4f} {line.baseline:9.4f} {line.ratio:6.2f} {asked}")
+    seconds = absolute(works, quick=quick)
+    print(f"{os.cpu_count()} threads, wall clock; load average {os.getloadavg()[0]:.1f}")
+    print(
+        f"  an image: plain encode {seconds['encode'] * 1e3:.0f} ms, prediction and map "
+        f"{seconds['predict'] * 1e3:.0f} ms, pytorch-grad-cam's example "
+        f"{seconds['example'] * 1e3:.0f} ms; overlay of 600 x 450 {seconds['overlay'] * 1e3:.1f} ms"
+    )
+    hours = {str(k): training_hours(seconds["encode"], seconds["step"], k) for k in VIEWS}
+    print(
+        f"  100 epochs x 5,038 images, extrapolated from a cached step of "
+        f"{seconds['step'] * 1e3:.0f} ms and the plain encode:"
+    )
+    for views, taken in hours.items():
+        print(f"    {views:>3} augmented views an image: {taken:.1f} h")
+    ratios = {line.name: round(line.ratio, 3) for line in found}
+    wall = {
+        "plain encode": round(seconds["encode"] / seconds["predict"], 3),
+        "pytorch-grad-cam's CLIP example": round(seconds["example"] / seconds["predict"], 3),
+    }
+    summary = {
+        "ratios": ratios,
+        "ratios_wall_clock_all_cores": wall,
+        "hours": hours,
+        "gpu": "not measured",
+        "holds": all(line.ratio >= line.asked for line in found),
+    }
+    print(json.dumps(summary))
+
+
+if __name__ == "__main__":
+    main()
