@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import unquote, urlsplit
 
 
@@ -22,9 +22,11 @@ KNOWN = {
     "REREAD_SMTP": "the mail server, e.g. smtp://user:password@mail.example.org:587; none: no mail",
     "REREAD_MAIL_FROM": "the address mails are sent from; needed with REREAD_SMTP",
     "REREAD_MODEL": "the folder of the model the worker loads (default: the demonstration model)",
+    "REREAD_PRECISION": "float32 (default) or bfloat16: in what the worker's model computes",
     "REREAD_TEST_IMAGES": "tests only: a folder of real photographs with its cases.csv",
 }
 SHORTEST_SECRET = 32
+Precision = Literal["float32", "bfloat16"]
 
 
 # Scheme -> how the connection is made secure, and the usual port.
@@ -57,6 +59,7 @@ class Settings:
     storage_url: str
     public_url: str | None
     model_folder: Path | None
+    precision: Precision
     proxy: str | None
     mail: MailSettings | None = None
 
@@ -91,6 +94,9 @@ class Settings:
         model = environment.get("REREAD_MODEL") or None
         if model and not Path(model).is_dir():
             raise BadSettingError(f"REREAD_MODEL names {model}, which is not a folder.")
+        precision = environment.get("REREAD_PRECISION") or "float32"
+        if precision not in {"float32", "bfloat16"}:
+            raise BadSettingError(f"REREAD_PRECISION is {precision!r}; float32 or bfloat16.")
         return cls(
             database_url=url,
             secret=secret,
@@ -98,6 +104,7 @@ class Settings:
             storage_url=environment.get("REREAD_STORAGE") or str(data / "files"),
             public_url=_public_url(environment.get("REREAD_PUBLIC_URL")),
             model_folder=Path(model) if model else None,
+            precision=cast("Precision", precision),
             proxy=proxy,
             mail=_mail(environment.get("REREAD_SMTP"), environment.get("REREAD_MAIL_FROM")),
         )

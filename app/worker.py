@@ -17,6 +17,7 @@ from app.db import cases, predictions
 from app.db.jobs import SCORE_IMAGES, SCORING
 from app.db.session import Database, Role
 from app.storage import Storage
+from models.precision import Precision
 from models.predict import DEFAULT_FOLDER, ImagePrediction, Predictor
 
 log = logging.getLogger("reread.worker")
@@ -105,7 +106,7 @@ class Scorer:
                 probability=probability,
                 overlay_key=key,
                 overlay_sha256=hashlib.sha256(overlay).hexdigest(),
-                device=self._predictor.device,
+                device=self._predictor.computed_on,
             )
         if not first:
             self._storage.delete(key)
@@ -145,10 +146,15 @@ def build_worker(
     return queue
 
 
-def load_scorer(database: Database, storage: Storage, folder: Path | None) -> Scorer:
+def load_scorer(
+    database: Database,
+    storage: Storage,
+    folder: Path | None,
+    precision: Precision = "float32",
+) -> Scorer:
     """Load and verify the model (the demonstration model where none is named), register it."""
     folder = folder or DEFAULT_FOLDER
-    scorer = Scorer(database, storage, Predictor.load(folder))
+    scorer = Scorer(database, storage, Predictor.load(folder, precision=precision))
     register_training_images(database, model_version=scorer.model_version, folder=folder)
     return scorer
 

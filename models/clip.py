@@ -7,6 +7,7 @@ protocols say once what each part is, and `models.backbone.build` checks and cas
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 Step = Callable[[Tensor], Tensor]
@@ -104,7 +105,7 @@ class Clip(Protocol):
 
     def eval(self) -> "Clip": ...  # noqa: D102
     def train(self) -> "Clip": ...  # noqa: D102
-    def to(self, device: str) -> "Clip": ...  # noqa: D102
+    def to(self, to: str | torch.dtype) -> "Clip": ...  # noqa: D102
     def requires_grad_(self, requires_grad: bool) -> "Clip": ...  # noqa: D102, FBT001
     def parameters(self) -> Iterator[nn.Parameter]: ...  # noqa: D102
     def state_dict(self) -> dict[str, Tensor]: ...  # noqa: D102

@@ -31,3 +31,7 @@ class UnusableImageError(ModelError):
 
 class CacheError(ModelError):
     """Cached image features that are damaged, of something else, or cannot be written."""
+
+
+class PrecisionError(ModelError):
+    """The device cannot compute usefully in the precision that was asked for."""

@@ -46,12 +46,13 @@ def margin_maps(model: Clip, inputs: Tensor, direction: Tensor) -> MarginMaps:
     """Margins and signed maps of prepared images.
 
     inputs (B, 3, H, W). direction (D,) is the logit scale times the difference of the two
-    classes' text features: its product with a unit image feature is the margin.
+    classes' text features: its product with a unit image feature is the margin. The model may
+    be in bfloat16; direction, margins and maps are in single precision.
     """
     visual = model.visual
     blocks = visual.transformer.resblocks
     with torch.no_grad():
-        x = visual._embeds(inputs)  # (B, 1 + P, W)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] see models.clip
+        x = visual._embeds(inputs.to(visual.proj.dtype))  # (B, 1 + P, W)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] see models.clip
         for block in blocks[:-1]:
             x = block(x)
         last = blocks[-1]
@@ -59,10 +60,11 @@ def margin_maps(model: Clip, inputs: Tensor, direction: Tensor) -> MarginMaps:
     with torch.enable_grad():
         target = normalised.detach().requires_grad_()
         pooled = visual.ln_post(class_token_after(last, x[:, 0], target))  # (B, W)
-        features = functional.normalize(pooled @ visual.proj, dim=-1)  # (B, D)
+        features = functional.normalize((pooled @ visual.proj).float(), dim=-1)  # (B, D)
         margins = features @ direction  # (B,)
         (gradient,) = torch.autograd.grad(margins.sum(), target)
-    patches, slopes = target.detach()[:, 1:], gradient[:, 1:]  # (B, P, W), class token dropped
+    # Sums in single precision, also of a model in bfloat16; the class token is dropped.
+    patches, slopes = target.detach()[:, 1:].float(), gradient[:, 1:].float()  # (B, P, W)
     weights = slopes.mean(dim=1, keepdim=True)  # (B, 1, W), equation 1
     maps = (weights * patches).sum(dim=-1)  # (B, P), equation 2 without ReLU
     return MarginMaps(margins.detach(), maps.reshape(-1, *map_grid(model, inputs)))

@@ -32,12 +32,14 @@ from models.errors import ModelRecordError, WeightsDamagedError
 from models.gradcam import MarginMaps, margin_maps
 from models.overlay import render_overlay
 from models.pipeline import side_by_side
+from models.precision import Precision, dtype_of
 from models.prompt import Prompt
 from models.tensor_files import read_tensors
 
 __all__ = ["DEFAULT_FOLDER", "ImagePrediction", "ModelDescription", "Predictor", "describe"]
 
 BATCH_SIZE = 16
+GPU_BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,32 @@ class Predictor:
         self._direction = direction
 
     @classmethod
-    def load(cls, folder: Path = DEFAULT_FOLDER, *, device: str | None = None) -> "Predictor":
+    def load(
+        cls,
+        folder: Path = DEFAULT_FOLDER,
+        *,
+        device: str | None = None,
+        precision: Precision = "float32",
+    ) -> "Predictor":
         """Verify and load a model folder; raises ModelError.
 
         Without a device named, the first GPU is used where there is one.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        dtype = dtype_of(precision, device)
         files = read_folder(folder)
         description = description_of(files)
         verify_folder(files)
         backbone = open_backbone(files.backbone, folder, device=device)
-        return cls(description, backbone, _direction(files, backbone, device), device)
+        direction = _direction(files, backbone, device)  # always in single precision
+        backbone.model.to(dtype)
+        return cls(description, backbone, direction, device)
+
+    @property
+    def computed_on(self) -> str:
+        """Device, and the precision where it is not float32: stored with every prediction."""
+        half = self._backbone.model.visual.proj.dtype == torch.bfloat16
+        return f"{self.device} bfloat16" if half else self.device
 
     @property
     def backbone(self) -> Backbone:
@@ -126,7 +143,7 @@ class Predictor:
 
         return side_by_side(
             range(len(openers)),
-            batch_size=BATCH_SIZE,
+            batch_size=BATCH_SIZE if self.device == "cpu" else GPU_BATCH_SIZE,
             prepare=prepare,
             compute=self._compute,
             finish=finish,
@@ -146,7 +163,7 @@ class Predictor:
         except torch.OutOfMemoryError:
             if self.device == "cpu":
                 raise
-            # Results agree within 1e-4; `device` tells the caller, who records it.
+            # Results agree within 1e-4; `computed_on` tells the caller, who records it.
             self.device = "cpu"
             self._backbone.model.to("cpu")
             self._direction = self._direction.to("cpu")

@@ -38,7 +38,7 @@ def worker(arguments: argparse.Namespace, settings: Settings) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it logs every job's arguments
     with running(settings) as on:
-        scorer = load_scorer(on.database, on.storage, settings.model_folder)
+        scorer = load_scorer(on.database, on.storage, settings.model_folder, settings.precision)
         print("The worker has loaded its model and waits for images (Ctrl-C stops it).", flush=True)
         run_worker(on.database, scorer, until_idle=False, progress=lambda _stored: None)
     return 0

@@ -56,7 +56,7 @@ def score(arguments: argparse.Namespace, settings: Settings) -> int:
     with running(settings) as on:
         coordinator = find_coordinator(on, arguments.coordinator)
         study = _find(on, arguments.target, coordinator)
-        scorer = load_scorer(on.database, on.storage, settings.model_folder)
+        scorer = load_scorer(on.database, on.storage, settings.model_folder, settings.precision)
         with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
             request_scoring(connection, study=study, model_version=scorer.model_version)
             already = studies.counts_of(connection, study.id)
