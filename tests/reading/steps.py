@@ -103,13 +103,14 @@ def superuser(
 
 
 def rows_of_people(cast: Cast) -> None:
-    """Fill the tables about people: a consent text, Rolf's consent and profile, his part ended."""
+    """Fill the tables about people: a text, consent to it, Rolf's profile, his part ended."""
     study, rolf = cast.study.id, cast.rolf.id
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         people.insert_consent_text(connection, study=study, text="A text.", by=cast.cora.id)
-    with cast.begin(Role.READER, cast.rolf) as connection:
-        text = people.consent_texts(connection, study)[0]
-        people.insert_consent(connection, study=study, text=text.id)
+    for reader in (cast.rita, cast.rolf):
+        with cast.begin(Role.READER, reader) as connection:
+            text = people.consent_texts(connection, study)[0]
+            people.insert_consent(connection, study=study, text=text.id)
     with superuser(cast, actor=cast.rolf) as owner:  # also where a first call is locked already
         owner.execute("ALTER TABLE reader_profile DISABLE TRIGGER guard_step")
         owner.execute(
