@@ -176,7 +176,7 @@ def _add_study(commands: "_Commands") -> None:
     verify = _command(
         commands,
         "verify",
-        "studies:verify",
+        "proofs:verify",
         "Prove that no call was altered and that every reveal came after its locked call.",
     )
     verify.add_argument(
@@ -189,6 +189,22 @@ def _add_study(commands: "_Commands") -> None:
         metavar="NUMBER:HASH",
         help="a head of the log noted at an earlier time; may be given several times",
     )
+    verify.add_argument(
+        "--anchors", metavar="FILE", help="a file of such heads, as reread anchor writes it"
+    )
+    verify.add_argument(
+        "--files",
+        action="store_true",
+        help="also compare a study's images and maps on disk with their SHA-256",
+    )
+    anchor = _command(
+        commands,
+        "anchor",
+        "proofs:anchor",
+        "Print the head of a study's log, to be kept outside as an anchor of later checks.",
+    )
+    anchor.add_argument("study", help=STUDY)
+    anchor.add_argument("--to", metavar="FILE", help="append it to this file as well")
 
 
 def _add_models(commands: "_Commands") -> None:

@@ -4,6 +4,8 @@ from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 
+from markdown_it import MarkdownIt
+
 from app.actions.report_appendix import agreement, bootstraps, failures, subgroups
 from app.actions.report_html import UNDEFINED, interval, number, p_value, table
 from app.statistics.comparison import Comparison
@@ -26,8 +28,10 @@ img { max-width: 100% }
 """
 
 
-def html_report(results: StudyAnalysis, figures: Iterable[tuple[str, bytes]] = ()) -> str:
-    """Return the report; `figures` are (alternative text, SVG bytes)."""
+def html_report(
+    results: StudyAnalysis, figures: Iterable[tuple[str, bytes]] = (), *, methods: str = ""
+) -> str:
+    """Return the report; `figures` are (alternative text, SVG bytes), `methods` is Markdown."""
     positive = results.positive
     parts = [_summary(results)]
     parts += [_warnings(results)]
@@ -38,6 +42,8 @@ def html_report(results: StudyAnalysis, figures: Iterable[tuple[str, bytes]] = (
     for text, svg in figures:
         data = b64encode(svg).decode()
         parts.append(f'<p><img alt="{escape(text)}" src="data:image/svg+xml;base64,{data}"></p>')
+    # Markdown without HTML: what people typed stays text.
+    parts.append(MarkdownIt("commonmark", {"html": False}).render(methods))
     title = f"Reader study: {positive} or {results.negative}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'

@@ -15,8 +15,9 @@ from app.actions.pack.check_derived import check_derived
 from app.actions.pack.check_log import check_against_log
 from app.actions.pack.codebook import TABLES
 from app.actions.pack.derived import FROM_READINGS
-from app.actions.pack.manifest import parse_manifest
-from app.actions.pack.source import digest_of, open_pack, read_whole
+from app.actions.pack.manifest import Manifest, parse_manifest
+from app.actions.pack.source import PackSource, digest_of, open_pack, read_whole
+from app.actions.pack.texts import TEXTS
 from app.domain.audit_chain import Anchor, AuditEvent, ChainReport, event_from_json, verify_chain
 from app.domain.errors import InvalidInput
 
@@ -24,6 +25,7 @@ LOG = "audit.jsonl"
 NEEDED = {
     *TABLES,
     *FROM_READINGS,
+    *TEXTS,
     LOG,
     "study.json",
     "results.json",
@@ -43,12 +45,23 @@ class Verdict:
     head: Anchor  # to be noted outside as the anchor of the next check
 
 
-def verify_pack(path: Path, *, anchors: Iterable[Anchor] = ()) -> Verdict:
-    """Check a pack, folder or ZIP file; raises InvalidInput where it is none."""
+def study_of_pack(path: Path) -> str:
+    """Return the short name of the study that a pack says it is of; raises InvalidInput."""
     with open_pack(path) as source:
-        if "manifest.json" not in source.names:
-            raise InvalidInput(f"{path} is no pack of reread: it lacks manifest.json.")
-        manifest = parse_manifest(read_whole(source, "manifest.json"))
+        return _manifest(source, path).study
+
+
+def verify_pack(
+    path: Path, *, anchors: Iterable[Anchor] = (), kept: Iterable[Anchor] = ()
+) -> Verdict:
+    """Check a pack, folder or ZIP file; raises InvalidInput where it is none.
+
+    Every one of `anchors` must be in the pack's log. Of `kept`, heads noted over time, those that
+    are later than the pack are left out: an earlier export is no cut log, as it ends with its own
+    event.
+    """
+    with open_pack(path) as source:
+        manifest = _manifest(source, path)
         missing = sorted(NEEDED - manifest.files.keys())
         if missing:
             raise InvalidInput(f"manifest.json does not name {', '.join(missing)}: no pack.")
@@ -56,7 +69,7 @@ def verify_pack(path: Path, *, anchors: Iterable[Anchor] = ()) -> Verdict:
         _check_files(check)
         report = ChainReport()
         if LOG in check.digests:
-            report = _check_log(check, tuple(anchors))
+            report = _check_log(check, tuple(anchors), tuple(kept))
         if "readings.csv" in check.digests:
             check_derived(check)
     return Verdict(tuple(check.checked), tuple(check.problems), Anchor(report.events, report.head))
@@ -89,7 +102,13 @@ def _check_files(check: Check) -> None:
     check.checked.append(f"{len(expected)} files against manifest.json, none missing, none added")
 
 
-def _check_log(check: Check, anchors: tuple[Anchor, ...]) -> ChainReport:
+def _manifest(source: PackSource, path: Path) -> Manifest:
+    if "manifest.json" not in source.names:
+        raise InvalidInput(f"{path} is no pack of reread: it lacks manifest.json.")
+    return parse_manifest(read_whole(source, "manifest.json"))
+
+
+def _check_log(check: Check, anchors: tuple[Anchor, ...], kept: tuple[Anchor, ...]) -> ChainReport:
     events: list[AuditEvent] = []
     try:
         lines = check.text(LOG).removesuffix("\n").split("\n")
@@ -97,11 +116,16 @@ def _check_log(check: Check, anchors: tuple[Anchor, ...]) -> ChainReport:
     except InvalidInput as refusal:
         check.problems.append(f"{LOG}: {refusal}")
         return ChainReport()
-    report = verify_chain(events, anchors=anchors)
+    length = len(events)
+    used = (*anchors, *(anchor for anchor in kept if anchor.seq <= length))
+    report = verify_chain(events, anchors=used)
     check.add(LOG, report.problems)
     if f"{report.events}:{report.head}" != check.manifest.head:
         check.problems.append("manifest.json: its head is not the last event of audit.jsonl")
-    check.checked += said(report, anchors)
+    check.checked += said(report, used)
+    later = len(anchors) + len(kept) - len(used)
+    if later:
+        check.checked.append(f"{later} anchors in the file are later than this pack: not used")
     if events and not report.problems:  # a log that does not hold tells nothing of the files
         check_against_log(check, events)
     return report

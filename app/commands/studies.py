@@ -1,4 +1,4 @@
-"""Commands on a study: import, score, simulate, export, verify."""
+"""Commands on a study: import, score, simulate, export."""
 
 import argparse
 from pathlib import Path
@@ -8,15 +8,13 @@ from app.actions.export_pack import export_pack
 from app.actions.import_cases import ImportReport, check_cases, import_cases
 from app.actions.score_cases import request_scoring
 from app.actions.simulate_readers import Skill, simulate_readers
-from app.actions.verify_pack import Verdict, verify_pack
-from app.actions.verify_study import verify_study
 from app.commands.people import find_coordinator
+from app.commands.proofs import head_said
 from app.db import studies
-from app.db.administrator import records_of, truth_of
+from app.db.administrator import truth_of
 from app.db.session import Role
 from app.db.studies import Study
 from app.domain.access import Account
-from app.domain.audit_chain import Anchor
 from app.domain.errors import Conflict, InvalidInput, NotFound
 from app.image_source import ImageSource, open_image_source
 from app.progress import Progress
@@ -121,22 +119,8 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
                 by=coordinator,
             )
     print(f"{arguments.out}: {made.files} files")
-    print(_head(made.head))
+    print(head_said(made.head))
     return 0
-
-
-def verify(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Prove a pack (offline) or a study in the database."""
-    anchors = [_anchor(text) for text in arguments.anchor]
-    path = Path(arguments.target)
-    # A folder may happen to be named like a study, as demo/ is here.
-    if path.is_file() or (path / "manifest.json").is_file():
-        return say_verdict(verify_pack(path, anchors=anchors))
-    with running(settings) as on:
-        records = records_of(on.administrator_url, arguments.target)
-    if records is None:
-        raise NotFound(f"{arguments.target} is neither a pack nor a study.")
-    return say_verdict(verify_study(records, anchors=anchors))
 
 
 def _dry_run(
@@ -180,25 +164,3 @@ def _import(
 def _find(on: Running, code: str, coordinator: Account) -> Study:
     with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
         return design_study.find_study(connection, code=code)
-
-
-def _anchor(text: str) -> Anchor:
-    number, _, digest = text.partition(":")
-    if not number.isdecimal() or len(digest) != 64:  # noqa: PLR2004 - SHA-256 in hexadecimal
-        raise InvalidInput(f"{text} is no anchor; it looks like 1234:<64 hexadecimal digits>.")
-    return Anchor(int(number), digest)
-
-
-def say_verdict(verdict: Verdict) -> int:
-    """Print what was checked and what is wrong; returns the exit status."""
-    for sentence in verdict.checked:
-        print(f"checked: {sentence}")
-    for problem in verdict.problems:
-        print(f"PROBLEM: {problem}")
-    print(_head(verdict.head))
-    print("Something is wrong." if verdict.problems else "Everything holds.")
-    return 1 if verdict.problems else 0
-
-
-def _head(anchor: Anchor) -> str:
-    return f"head of the log (keep it outside, as an anchor): {anchor.seq}:{anchor.hash}"

@@ -6,8 +6,8 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from app.db.session import Connection, fetch_all, fetch_value
-from app.domain.audit_chain import AuditEvent
+from app.db.session import Connection, fetch_all, fetch_one, fetch_value
+from app.domain.audit_chain import Anchor, AuditEvent
 from app.domain.scores import Diagnosis
 
 
@@ -118,6 +118,18 @@ class StudyRecords:
 
 # The same settings as the connections that wrote the log, so that times read the same.
 _OPTIONS = "-c search_path=reread -c timezone=UTC"
+
+
+def head_of(administrator_url: str, code: str) -> Anchor | None:
+    """Return the head of a study's log, whatever its state; None where there is no such study."""
+    with psycopg.connect(administrator_url, options=_OPTIONS) as connection:
+        return fetch_one(
+            connection,
+            Anchor,
+            """SELECT e.seq, e.hash FROM audit_event e JOIN study s ON s.id = e.chain
+               WHERE s.code = %s ORDER BY e.seq DESC LIMIT 1""",
+            [code],
+        )
 
 
 def records_of(administrator_url: str, code: str) -> StudyRecords | None:

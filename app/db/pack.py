@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_stream, fetch_value
+from app.domain.audit_chain import AuditEvent
 from app.domain.scores import Diagnosis
 
 
@@ -172,6 +173,16 @@ def models_as_json(connection: Connection, study: UUID) -> list[str]:
         [study],
     )
     return [row[0] for row in found]
+
+
+def logged(connection: Connection, study: UUID, *, actions: tuple[str, ...]) -> list[AuditEvent]:
+    """Return the study's events of some kinds, in order."""
+    return fetch_all(
+        connection,
+        AuditEvent,
+        "SELECT * FROM audit_event WHERE chain = %s AND action = ANY(%s) ORDER BY seq",
+        [study, list(actions)],
+    )
 
 
 def export_of(connection: Connection, study: UUID, *, files: str) -> int | None:

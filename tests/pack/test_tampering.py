@@ -15,7 +15,7 @@ import pytest
 
 from app.actions.pack.codebook import TABLES
 from app.actions.verify_pack import verify_pack
-from app.commands.studies import say_verdict
+from app.commands.proofs import say_verdict
 from app.domain.audit_chain import Anchor
 from app.domain.errors import InvalidInput
 from tests.pack.forging import Chain, Forgery, Rows, rehashed, renumbered

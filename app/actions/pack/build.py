@@ -10,16 +10,20 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files as resources
+from typing import Any
 
 from app import __version__
+from app.actions.analysis_report import html_report
 from app.actions.export_study import check_frozen, readings_csv
 from app.actions.pack import tables
 from app.actions.pack.codebook import codebook_chunks
 from app.actions.pack.derived import imrmc_of, results_of, wide_chunks
-from app.actions.pack.figures import DrawnFigure, draw_figures
+from app.actions.pack.figures import draw_figures
 from app.actions.pack.manifest import PACK_VERSION, Manifest, files_digest, manifest_bytes
+from app.actions.pack.methods import methods_text
 from app.actions.pack.readme import readme
 from app.actions.pack.sinks import Sink
+from app.actions.pack.texts import texts_of
 from app.db import pack as queries
 from app.db import results
 from app.db.session import Connection
@@ -27,6 +31,9 @@ from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.audit_chain import Anchor, event_to_json
 from app.domain.errors import Conflict, NotFound
+from app.domain.logged_tables import rows_of_log
+from app.domain.study_facts import NEEDED_ACTIONS, study_facts
+from app.statistics.study import StudyAnalysis
 from app.storage import Storage
 
 CHUNK = 1 << 20
@@ -81,8 +88,21 @@ def write_pack(
     put("readings.csv", readings)
     put("readings-wide.csv", wide_chunks(readings))
     _put_tables(put, connection, study, storage if overlays else None)
-    put("study.json", _study_json(connection, study))
-    _put_results(put, readings, study)
+    settings, models = _settings(connection, study)
+    put("study.json", _pretty({"study": settings, "models": models}))
+    analysis, found, figures = _put_results(put, readings, study)
+    facts = study_facts(
+        rows_of_log(queries.logged(connection, study.id, actions=NEEDED_ACTIONS)),
+        study=settings,
+        models={str(row["id"]): row for row in models},
+        readers=tables.text_rows(tables.READERS, queries.exported_readers(connection, study.id)),
+        results=found,
+        software_version=__version__,
+    )
+    for name, text in texts_of(facts):
+        put(name, text.encode())
+    if analysis is not None:
+        put("report.html", html_report(analysis, figures, methods=methods_text(facts)).encode())
     put("codebook.csv", codebook_chunks())
     put("README.md", readme(study).encode())
     for name in LOADERS:
@@ -161,22 +181,28 @@ def _lost(overlay: _Overlay, what: str) -> Conflict:
     )
 
 
-def _put_results(put: _Writer, readings: bytes, study: Study) -> None:
+def _put_results(
+    put: _Writer, readings: bytes, study: Study
+) -> tuple[StudyAnalysis | None, dict[str, Any], list[tuple[str, bytes]]]:
+    """Write results and figures; return the analysis, results.json, and the drawings for a page."""
     found, text = results_of(readings, positive=study.positive_class)
     put("results.json", text)
     put("readings.imrmc", imrmc_of(readings, positive=study.positive_class))
-    figures: list[DrawnFigure] = []
-    if found is not None:
-        for figure in draw_figures(readings, found):
-            put(figure.name, figure.content)
-            figures.append(figure)
+    drawn: list[tuple[str, bytes]] = []
+    for figure in draw_figures(readings, found) if found is not None else ():
+        put(figure.name, figure.content)
+        if figure.name.endswith(".svg"):
+            drawn.append((figure.shows, figure.content))
+    return found, json.loads(text), drawn
 
 
-def _study_json(connection: Connection, study: Study) -> bytes:
-    content = {
-        "study": json.loads(queries.study_as_json(connection, study.id)),
-        "models": [json.loads(row) for row in queries.models_as_json(connection, study.id)],
-    }
+def _settings(connection: Connection, study: Study) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    models = queries.models_as_json(connection, study.id)
+    settings = json.loads(queries.study_as_json(connection, study.id))
+    return settings, [json.loads(row) for row in models]
+
+
+def _pretty(content: object) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 

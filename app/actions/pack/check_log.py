@@ -1,24 +1,29 @@
 """A pack's files against its log: the event of the export, the study, the tables, the maps."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from app import __version__
 from app.actions.export_study import safe_cell
 from app.actions.pack.check import NOT_THE_FILE, Check
+from app.actions.pack.texts import texts_of
 from app.domain.audit_chain import AuditEvent
 from app.domain.logged_readings import readings_of_log
 from app.domain.logged_tables import KEYS, Cells, LoggedTables, rows_of_log, tables_of_log
+from app.domain.study_facts import NEEDED_ACTIONS, Row, study_facts
 
-_Models = Mapping[str, Mapping[str, Any]]
+_Models = Mapping[str, Row]
 
 
 def check_against_log(check: Check, events: list[AuditEvent]) -> None:
     """Compare everything that the log tells; its chain was found whole before."""
     try:
         _check_export_event(check, events)
-        models = _check_study(check, events)
+        study, models = _check_study(check, events)
         _check_tables(check, events, models)
+        _check_texts(check, events, study, models)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as fault:
         # A log whose hashes are right may still be somebody's invention.
         check.problems.append(f"audit.jsonl: its events do not fit together ({fault!r})")
@@ -39,8 +44,8 @@ def _check_export_event(check: Check, events: list[AuditEvent]) -> None:
     check.checked.append(f"{len(logged)} files against the log's own event of this export")
 
 
-def _check_study(check: Check, events: list[AuditEvent]) -> _Models:
-    """Compare manifest.json and study.json with the study's last event; return the models."""
+def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
+    """Compare manifest.json and study.json with the study's last event; return study and models."""
     last = [event for event in events if event.action in {"study.insert", "study.update"}]
     payload = _payload(last[-1]) if last else {}
     logged = cast("dict[str, Any]", payload.get("new", payload))
@@ -60,10 +65,10 @@ def _check_study(check: Check, events: list[AuditEvent]) -> _Models:
         same = found["study"] == logged
     except (ValueError, TypeError, KeyError) as fault:
         check.problems.append(f"study.json: it cannot be read ({fault!r})")
-        return {}
+        return logged, {}
     if not same:
         check.problems.append("study.json: the study is not what its last event made it")
-    return models
+    return logged, models
 
 
 def _check_tables(check: Check, events: list[AuditEvent], models: _Models) -> None:
@@ -81,6 +86,28 @@ def _check_tables(check: Check, events: list[AuditEvent], models: _Models) -> No
         if check.digests.get(name) != digest:
             check.problems.append(f"{name}: it is not the map that was stored when it was made")
     check.checked.append(f"{len(logged.overlays)} overlays against the log")
+
+
+def _check_texts(check: Check, events: list[AuditEvent], study: Row, models: _Models) -> None:
+    """Write methods, flow and checklists again from log and files, and compare."""
+    if check.manifest.software_version != __version__:
+        check.checked.append(
+            f"the texts were written by reread {check.manifest.software_version}; this is "
+            f"{__version__}, which may word them otherwise: not written again"
+        )
+        return
+    facts = study_facts(
+        rows_of_log(event for event in events if event.action in NEEDED_ACTIONS),
+        study=study,
+        models=models,
+        readers=check.table("readers.csv"),
+        results=json.loads(check.text("results.json")),
+        software_version=__version__,
+    )
+    for name, text in texts_of(facts):
+        if check.digests.get(name) != hashlib.sha256(text.encode()).hexdigest():
+            check.problems.append(f"{name}: it is not what the study's log and files say")
+    check.checked.append("methods, flow and checklists written again from log and files")
 
 
 def _add_what_the_log_lacks(check: Check, logged: LoggedTables, models: _Models) -> None:

@@ -229,6 +229,11 @@ def table_chunks(columns: tuple[TableColumn[Row], ...], rows: Iterable[Row]) -> 
     return csv_chunks(header, ([column.cell(row) for column in columns] for row in rows))
 
 
+def text_rows(columns: tuple[TableColumn[Row], ...], rows: Iterable[Row]) -> list[dict[str, str]]:
+    """Return a table's rows as they are read back from its file."""
+    return [{column.name: str(column.cell(row)) for column in columns} for row in rows]
+
+
 def csv_chunks(header: list[str], rows: Iterable[Iterable[object]]) -> Iterator[bytes]:
     """Write rows as CSV (UTF-8, line feeds), some at a time; text is never a formula."""
     out = io.StringIO()

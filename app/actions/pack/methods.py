@@ -1,0 +1,278 @@
+"""The methods text of a pack: sentences made from the study's own settings and data.
+
+Each paragraph ends with the files that its numbers come from.
+"""
+
+from collections.abc import Sequence
+
+from app.domain.scores import NAMES
+from app.domain.study_facts import StudyFacts, result
+
+_ORDER = (
+    "Each case was called unaided first; the call was locked by the server before any output of "
+    "the model left the database, and the reader then gave a revised call"
+)
+_DESIGNS = {
+    "sequential": f"The study was sequential. {_ORDER}.",
+    "hidden_share": (
+        f"The study was sequential. {_ORDER}, except for a share of each reader's cases, drawn "
+        "beforehand and not told, for which no output was shown after the lock ({share}%)."
+    ),
+    "crossover": (
+        "The study was a crossover: each reader read the cases in two sessions, one with and one "
+        "without the model, at least {washout} days apart. With the model, too, an unaided call "
+        "was locked before the output was shown; it does not enter the comparison."
+    ),
+    "parallel": (
+        "The study had parallel arms: some readers read with the model and some without it. With "
+        "the model, an unaided call was locked before the output was shown; it does not enter "
+        "the comparison."
+    ),
+}
+_REFERENCES = (
+    "DeLong, DeLong, Clarke-Pearson. Biometrics 1988;44:837.",
+    "Obuchowski, Rockette. Communications in Statistics - Simulation 1995;24:285.",
+    "Hillis. Statistics in Medicine 2007;26:596; 2014;33:330.",
+    "Wilson. JASA 1927;22:209.",
+    "McNemar. Psychometrika 1947;12:153. Tango. Statistics in Medicine 1998;17:891.",
+    (
+        "Leisenring, Alonzo, Pepe. Biometrics 2000;56:345. Kosinski. Statistics in Medicine "
+        "2013;32:964."
+    ),
+    "Pencina et al. Statistics in Medicine 2008;27:157; 2011;30:11.",
+    "Efron, Tibshirani. An Introduction to the Bootstrap, 1993.",
+    "Gallas et al. Communications in Statistics - Theory and Methods 2009;38:2586.",
+)
+
+
+def count(number: int, thing: str, things: str | None = None) -> str:
+    """Write a number with its noun."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Join parts as a sentence does."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
+def design(facts: StudyFacts) -> str:
+    """Say the design."""
+    said = _DESIGNS[facts.design].format(
+        share=facts.study.get("unaided_only_percent", 0),
+        washout=facts.study.get("washout_days", 28),
+    )
+    positive = str(facts.study["positive_class"])
+    question = (
+        f" For each case the question was {NAMES['BCC'].lower()} (BCC) or {NAMES['SK'].lower()} "
+        f"(SK); {positive} is the positive class."
+    )
+    repeats = int(facts.study.get("repeats", 0))
+    again = f" {count(repeats, 'case')} were read twice by each reader." if repeats else ""
+    return said + question + again
+
+
+def readers(facts: StudyFacts) -> str:
+    """Say who read, simulated readers first of all."""
+    said = f"{count(len(facts.readers), 'reader')} took part."
+    if facts.simulated:
+        all_of_them = len(facts.simulated) == len(facts.readers)
+        who = "all" if all_of_them else listed(facts.simulated)
+        said += (
+            f" **{count(len(facts.simulated), 'of them is a program', 'of them are programs')}, "
+            f"not people ({who}): simulated readings, which say nothing about any clinician.**"
+        )
+    made = sum(reader.unaided for reader in facts.readers)
+    revised = sum(reader.aided for reader in facts.readers)
+    planned = sum(reader.assigned for reader in facts.readers)
+    return (
+        f"{said} {count(planned, 'reading')} were assigned to them; {made:,} unaided and "
+        f"{revised:,} revised calls were locked."
+    )
+
+
+def cases(facts: StudyFacts) -> str:
+    """Say how many cases, images and patients, and how the diagnoses were made."""
+    truth = listed([f"{number:,} {name}" for name, number in facts.truth.items()])
+    said = (
+        f"{count(facts.cases, 'case')} with {count(facts.images, 'image')} were imported: {truth}."
+    )
+    if facts.patients:
+        said += f" They are of {count(facts.patients, 'patient')}."
+    if facts.training:
+        said += f" {count(facts.training, 'case')} of these served for training and do not count."
+    if facts.synthetic_images:
+        said += (
+            f" **{count(facts.synthetic_images, 'image was', 'images were')} generated and no "
+            "photograph of a person.**"
+        )
+    return said
+
+
+def reference_standard(facts: StudyFacts) -> str:
+    """Say how the diagnoses were made."""
+    sources = listed([f"{source} ({name}, {number:,})" for name, source, number in facts.sources])
+    return (
+        f"The reference standard, as stated at import: {sources}. No reader could see it, and no "
+        "page showed it to anybody before unblinding."
+    )
+
+
+def allocation(facts: StudyFacts) -> str:
+    """Say how the orders were drawn."""
+    return (
+        "Each reader saw the cases in an order of their own, drawn once by the algorithm "
+        f"`{facts.study['allocation_algorithm']}` from a recorded seed (SHA-256 of the seed: "
+        f"{facts.seed_sha256}), stored and hashed before the first case was shown. The order "
+        "depends on neither diagnosis, model output nor the order of upload."
+    )
+
+
+def model(facts: StudyFacts) -> str:
+    """Say which model was used and what of it was shown."""
+    if facts.model is None:
+        return "No model is recorded."
+    shown = [
+        name
+        for name, key in (
+            ("the probability of BCC", "show_probability"),
+            ("the model's call", "show_label"),
+            ("a Grad-CAM map over the image", "show_overlay"),
+        )
+        if facts.study.get(key, True)
+    ]
+    demonstration = (
+        " **It is a demonstration model, which has never seen a patient.**"
+        if facts.model.get("demonstration")
+        else ""
+    )
+    return (
+        f"The model was {facts.model['name']} (backbone {facts.model['backbone']}, SHA-256 of its "
+        f"weights {facts.model['weights_sha256']}); a case was called BCC from a probability of "
+        f"{facts.model['threshold']:g}. After the unaided call readers were shown {listed(shown)}."
+        f"{demonstration} Model, images and settings were fixed when the study was opened."
+    )
+
+
+def reading(facts: StudyFacts) -> str:
+    """Say what was asked and how it was kept."""
+    asked = ["a call (BCC or SK)", "a confidence from 0 to 100 per cent in that call"]
+    if facts.study.get("ask_management"):
+        asked.append("the management (biopsy or no biopsy)")
+    if facts.study.get("ask_comment"):
+        asked.append("a comment")
+    sitting = facts.study.get("cases_per_sitting")
+    pause = f" A sitting had {sitting} cases." if sitting else ""
+    return (
+        f"For every call readers gave {listed(asked)}; nothing was preselected. Call and "
+        "confidence make the malignancy score: (100 + confidence)/200 for BCC and "
+        f"(100 - confidence)/200 for SK. A locked call could not be changed.{pause} Every step "
+        "was written by the database into a log whose entries are chained by SHA-256; the order "
+        "of lock, release of the output and revised call is proven by that log, not by clocks."
+    )
+
+
+def statistics(facts: StudyFacts) -> str:
+    """Say how the numbers were computed."""
+    if "refused" in facts.results:
+        return f"No analysis was made: {facts.results['refused']}"
+    resamples = result(facts, "readers", 0, "comparison", "bootstrap", "resamples")
+    seed = result(facts, "readers", 0, "comparison", "bootstrap", "seed")
+    bootstrap = (
+        f" Bootstrap intervals come from {resamples:,} resamples of cases within each class (seed "
+        f"{seed}) [8]."
+        if resamples
+        else ""
+    )
+    default = result(facts, "mrmc", "auc", "default")
+    together = (
+        " All readers together were analysed by Obuchowski and Rockette's method with Hillis's "
+        f"degrees of freedom [2, 3] ({str(default).replace('_', ' ')}) and by U-statistics [9]. "
+        f"{result(facts, 'mrmc', 'population')}"
+        if default
+        else ""
+    )
+    return (
+        "The area under the ROC curve of the malignancy score was estimated for each reader "
+        "without and with the model, and compared, by DeLong's method [1]. Sensitivity, "
+        "specificity and predictive values of the calls have Wilson intervals [4]; their "
+        "differences were tested by McNemar's test with Tango's interval [5], those of predictive "
+        "values by the weighted generalised score [6]. NRI and IDI are given with their parts [7] "
+        f"and with the warning that they reward miscalibration.{bootstrap}{together} Intervals "
+        "are 95% intervals; p-values are two-sided and not adjusted for several comparisons."
+    )
+
+
+def missing(facts: StudyFacts) -> str:
+    """Say what was missing and how it was handled."""
+    absent = result(facts, "data", "missing")
+    return (
+        "Nothing was imputed. Each modality's own figures use all readings of that modality, "
+        "comparisons those cases that were read in both."
+        + (f" {count(absent, 'reading')} of the table were missing." if absent else "")
+    )
+
+
+def software(facts: StudyFacts) -> str:
+    """Say what computed it, and how to check it."""
+    digest = result(facts, "data", "sha256")
+    used = f" from readings.csv (SHA-256 {digest})" if digest else ""
+    return (
+        f"Readings were collected and results computed{used} with reread "
+        f"{facts.software_version}. The data were frozen at unblinding on "
+        f"{str(facts.study['unblinded_at'])[:10]} (digest {facts.study['data_sha256']}), after "
+        f"the study had been closed on {str(facts.study['closed_at'])[:10]}; it was opened on "
+        f"{str(facts.study['opened_at'])[:10]}."
+    )
+
+
+def deviations(facts: StudyFacts) -> str:
+    """List amendments, exclusions, overrides and corrections, each with its reason."""
+    lines = [
+        f"- Version {row['number']} of the protocol, {str(row['written_at'])[:10]}: {row['reason']}"
+        for row in facts.versions[1:]
+    ]
+    lines += [f"- Case {case} was excluded: {reason}" for case, reason in facts.excluded]
+    lines += [
+        f"- {reader}'s washout was set to {count(days, 'day')}: {reason}"
+        for reader, days, reason in facts.overrides
+    ]
+    kinds = {"void": "A reading was voided", "correct": "A reading was corrected"}
+    lines += [f"- {kinds.get(kind, kind)}: {reason}" for kind, reason in facts.corrections]
+    if not lines:
+        return "None is recorded: no amendment, exclusion, override, voided or corrected reading."
+    return "\n".join(" ".join(line.split()) for line in lines)
+
+
+_SECTIONS = (
+    ("Design", design, "study.json"),
+    ("Readers", readers, "readers.csv"),
+    ("Cases", cases, "cases.csv, predictions.csv"),
+    ("Reference standard", reference_standard, "cases.csv"),
+    ("Allocation", allocation, "study.json, readers.csv, allocation.csv"),
+    ("Model", model, "study.json, predictions.csv"),
+    ("Reading", reading, "study.json, readings.csv, audit.jsonl"),
+    ("Statistical analysis", statistics, "results.json"),
+    ("Missing readings", missing, "results.json"),
+    ("Software and data", software, "manifest.json, study.json, results.json"),
+    ("Deviations and corrections", deviations, "audit.jsonl"),
+)
+
+
+def methods_text(facts: StudyFacts) -> str:
+    """Return methods.md."""
+    demonstration = (
+        "\n**A demonstration study: nothing here says anything about skin cancer.**\n"
+        if facts.study.get("demonstration")
+        else ""
+    )
+    parts = [
+        f"## {title}\n\n{say(facts)}\n\n*Source: {source}.*\n" for title, say, source in _SECTIONS
+    ]
+    references = "\n".join(f"{n}. {text}" for n, text in enumerate(_REFERENCES, start=1))
+    return (
+        f"# Methods\n\nWritten by the program from the study `{facts.study['code']}` itself, for "
+        "the authors to shorten and to complete: how readers and cases were found, ethics, "
+        f"registration and funding are not in the data.\n{demonstration}\n"
+        + "\n".join(parts)
+        + f"\n## References\n\n{references}\n"
+    )

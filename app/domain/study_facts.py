@@ -1,0 +1,137 @@
+"""What the texts of a pack say of a study: counted from its log and its tables, nothing else.
+
+Designs, amendments, exclusions and corrections stand in the log where the study has them.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+Row = Mapping[str, Any]
+
+# Events that only count readings are left out: readers.csv has their numbers.
+NEEDED_ACTIONS = (
+    "study_case.insert",
+    "image.insert",
+    "reference_diagnosis.insert",
+    "case_exclusion.insert",
+    "protocol_version.insert",
+    "washout_override.insert",
+    "reading_correction.insert",
+)
+
+
+@dataclass(frozen=True)
+class ReaderFacts:
+    """One reader: how many cases were in the order, and how many calls were locked."""
+
+    code: str
+    simulated: bool
+    assigned: int
+    unaided: int
+    aided: int
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """A study in numbers and settings."""
+
+    study: Row  # its row, as its last event in the log left it
+    model: Row | None  # the model that readers saw
+    software_version: str
+    cases: int  # imported
+    training: int  # of them
+    images: int
+    synthetic_images: int
+    patients: int | None  # None where no case names its patient
+    truth: Mapping[str, int]  # diagnosis -> cases
+    sources: tuple[tuple[str, str, int], ...]  # diagnosis, source, cases
+    excluded: tuple[tuple[str, str], ...]  # case, reason
+    versions: tuple[Row, ...]  # of the protocol, the first one first
+    overrides: tuple[tuple[str, int, str], ...]  # reader, days of washout, reason
+    corrections: tuple[tuple[str, str], ...]  # void or correct, reason
+    readers: tuple[ReaderFacts, ...]
+    results: Row  # results.json
+
+    @property
+    def design(self) -> str:
+        """The design; studies of before designs are sequential."""
+        return str(self.study.get("design", "sequential"))
+
+    @property
+    def seed_sha256(self) -> str:
+        """Digest of the seed as decimal digits: names it without telling it."""
+        return hashlib.sha256(str(self.study["seed"]).encode()).hexdigest()
+
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """The readers who are programs."""
+        return tuple(reader.code for reader in self.readers if reader.simulated)
+
+
+def study_facts(
+    rows: Mapping[str, list[Row]],
+    *,
+    study: Row,
+    models: Mapping[str, Row],
+    readers: list[dict[str, str]],
+    results: Row,
+    software_version: str,
+) -> StudyFacts:
+    """Count; `rows` are those of the log by table, `readers` the rows of readers.csv."""
+    codes = {row["id"]: str(row["code"]) for row in rows.get("study_case", [])}
+    truth = rows.get("reference_diagnosis", [])
+    patients = {row["patient_code"] for row in rows.get("study_case", [])} - {None}
+    pseudonyms = {row["reader_uuid"]: row["reader_id"] for row in readers}
+    return StudyFacts(
+        study=study,
+        model=models.get(str(study.get("model_version_id"))),
+        software_version=software_version,
+        cases=len(codes),
+        training=sum(row.get("purpose") == "training" for row in rows.get("study_case", [])),
+        images=len(rows.get("image", [])),
+        synthetic_images=sum(bool(row["synthetic"]) for row in rows.get("image", [])),
+        patients=len(patients) or None,
+        truth=dict(sorted(Counter(str(row["diagnosis"]) for row in truth).items())),
+        sources=_counted(Counter((row["diagnosis"], row["source"]) for row in truth)),
+        excluded=tuple(
+            (codes[row["case_id"]], str(row["reason"])) for row in rows.get("case_exclusion", [])
+        ),
+        versions=tuple(rows.get("protocol_version", [])),
+        overrides=tuple(
+            (pseudonyms.get(row["reader_id"], "a reader"), int(row["days"]), str(row["reason"]))
+            for row in rows.get("washout_override", [])
+        ),
+        corrections=tuple(
+            (str(row["kind"]), str(row["reason"])) for row in rows.get("reading_correction", [])
+        ),
+        readers=tuple(
+            ReaderFacts(
+                row["reader_id"],
+                row["simulated"] == "yes",
+                *(int(row[name]) for name in ("assigned", "unaided", "aided")),
+            )
+            for row in readers
+        ),
+        results=results,
+    )
+
+
+def _counted(found: Counter[tuple[str, str]]) -> tuple[tuple[str, str, int], ...]:
+    return tuple((*key, count) for key, count in sorted(found.items()))
+
+
+def result(facts: StudyFacts, *path: str | int) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value of results.json by its path, None where it is not there."""
+    value: Any = facts.results
+    for step in path:
+        if isinstance(value, list) and isinstance(step, int):
+            items = cast("list[Any]", value)
+            value = items[step] if step < len(items) else None
+        elif isinstance(value, Mapping):
+            value = cast("Mapping[str | int, Any]", value).get(step)
+        else:
+            return None
+    return value
