@@ -15,7 +15,7 @@ from app.__main__ import build_parser, main
 from tests.conftest import PASSWORD, case_files
 
 COMMANDS = (
-    "demo serve worker migrate add-user import score simulate export verify analyse power "
+    "demo serve worker migrate add-user import score simulate export verify anchor analyse power "
     "audit-table evaluate"
 )
 

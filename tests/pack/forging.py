@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from app import __version__
+from app.actions.pack.derived import FROM_READINGS, results_of
+from app.actions.pack.texts import texts_of
 from app.domain.audit_chain import (
     FIRST_PREVIOUS,
     AuditEvent,
@@ -16,6 +19,8 @@ from app.domain.audit_chain import (
     event_hash,
     event_to_json,
 )
+from app.domain.logged_tables import rows_of_log
+from app.domain.study_facts import NEEDED_ACTIONS, study_facts
 
 Chain = list[AuditEvent]
 Rows = list[dict[str, str]]
@@ -73,6 +78,24 @@ class Forgery:
             for path in sorted(self.folder.rglob("*"))
             if path.is_file() and path.name != "manifest.json"
         }
+
+    def remake_derived(self) -> None:
+        """Make again whatever follows from the tables and the log, as a careful forger would."""
+        readings, cases = (self / "readings.csv").read_bytes(), (self / "cases.csv").read_bytes()
+        for name, make in FROM_READINGS.items():
+            (self / name).write_bytes(make(readings, "BCC"))
+        (self / "results.json").write_bytes(results_of(readings, cases, positive="BCC")[1])
+        settings = json.loads((self / "study.json").read_text())
+        facts = study_facts(
+            rows_of_log(event for event in self.events() if event.action in NEEDED_ACTIONS),
+            study=settings["study"],
+            models={model["id"]: model for model in settings["models"]},
+            readers=list(csv.DictReader(io.StringIO((self / "readers.csv").read_text()))),
+            results=json.loads((self / "results.json").read_text()),
+            software_version=__version__,
+        )
+        for name, text in texts_of(facts):
+            (self / name).write_text(text)
 
     def remake_manifest(self) -> None:
         """Cover up in manifest.json."""

@@ -30,9 +30,10 @@ def test_a_pack_holds_what_goes_with_a_manuscript(folder: Path) -> None:
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     files = {name for name in there if "/" not in name}
     assert files == {
-        "README.md", "allocation.csv", "audit.jsonl", "cases.csv", "codebook.csv", "load.R",
-        "load.py", "manifest.json", "predictions.csv", "readers.csv", "readings-wide.csv",
-        "readings.csv", "readings.imrmc", "results.json", "study.json",
+        "README.md", "allocation.csv", "audit.jsonl", "cases.csv", "codebook.csv", "flow.md",
+        "flow.svg", "load.R", "load.py", "manifest.json", "methods.md", "predictions.csv",
+        "readers.csv", "readings-wide.csv", "readings.csv", "readings.imrmc", "report.html",
+        "results.json", "study.json",
     }  # fmt: skip
     assert {name for name in there if name.startswith("overlays/")} == {
         f"overlays/0000{number}.png" for number in range(1, 7)
@@ -125,7 +126,7 @@ def loaded(*command: str, folder: Path) -> dict[tuple[str, str], float]:
         command, cwd=folder, capture_output=True, text=True, check=True, timeout=120
     )
     lines = done.stdout.splitlines()
-    assert lines[0] == "30 files agree with manifest.json."
+    assert lines[0] == "38 files agree with manifest.json."
     parts = [line.split() for line in lines[1:]]
     return {(reader, modality): float(area) for reader, modality, _, area, *_ in parts}
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from app.actions.pack.codebook import TABLES
+from app.actions.pack.texts import TEXTS
 from app.actions.verify_pack import verify_pack
 from app.commands.proofs import say_verdict
 from app.domain.audit_chain import Anchor
@@ -56,7 +57,7 @@ def change_bytes(path: Path) -> None:
 
 def test_l4_every_file_that_was_changed_alone_is_named(folder: Path, tmp_path: Path) -> None:
     others = [name for name in names_of(folder) if name != "manifest.json"]
-    assert len(others) == 30
+    assert len(others) == 38
     for number, name in enumerate(others):
         forged = Forgery(folder, tmp_path / str(number))
         change_bytes(forged / name)
@@ -177,14 +178,9 @@ def truth_turned(rows: Rows) -> None:
 def test_l4_a_truth_changed_in_every_file_with_all_results_made_anew_is_found(
     forgery: Forgery,
 ) -> None:
-    from app.actions.pack.derived import FROM_READINGS, results_of
-
     for name in ("cases.csv", "readings.csv"):
         forgery.rewrite(name, truth_turned)
-    readings = (forgery / "readings.csv").read_bytes()
-    for name, make in FROM_READINGS.items():
-        (forgery / name).write_bytes(make(readings, "BCC"))
-    (forgery / "results.json").write_bytes(results_of(readings, positive="BCC")[1])
+    forgery.remake_derived()
     forgery.remake_export()
     found = problems_of(forgery)
     assert names(found, "cases.csv")
@@ -266,6 +262,15 @@ def test_x1_a_file_made_from_the_readings_is_made_again(forgery: Forgery, name: 
     text = (forgery / name).read_text()
     assert "0.85" in text
     (forgery / name).write_text(text.replace("0.85", "0.15", 1))
+    forgery.remake_export()
+    assert names(problems_of(forgery), name)
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_x1_a_text_of_the_pack_is_written_again(forgery: Forgery, name: str) -> None:
+    text = (forgery / name).read_text()
+    (forgery / name).write_text(text.replace("6 cases", "707 cases").replace("To be", "Need not"))
+    assert (forgery / name).read_text() != text
     forgery.remake_export()
     assert names(problems_of(forgery), name)
 
@@ -391,14 +396,9 @@ def test_l4_everything_made_anew_together_is_found_only_by_the_anchor(
         for row in rows:
             row["simulated"] = "yes"
 
-    from app.actions.pack.derived import FROM_READINGS, results_of
-
     for name in ("readers.csv", "readings.csv"):
         forgery.rewrite(name, change)
-    readings = (forgery / "readings.csv").read_bytes()
-    for name, make in FROM_READINGS.items():
-        (forgery / name).write_bytes(make(readings, "BCC"))
-    (forgery / "results.json").write_bytes(results_of(readings, positive="BCC")[1])
+    forgery.remake_derived()
     forgery.remake_export()
     assert problems_of(forgery) == (), "if this is found now, say so in docs/security.md"
     assert names(problems_of(forgery, anchor), "audit.jsonl")

@@ -87,10 +87,10 @@ def write_pack(
     readings = readings_csv(connection, study=study)
     put("readings.csv", readings)
     put("readings-wide.csv", wide_chunks(readings))
-    _put_tables(put, connection, study, storage if overlays else None)
+    cases = _put_tables(put, connection, study, storage if overlays else None)
     settings, models = _settings(connection, study)
     put("study.json", _pretty({"study": settings, "models": models}))
-    analysis, found, figures = _put_results(put, readings, study)
+    analysis, found, figures = _put_results(put, readings, cases, study)
     facts = study_facts(
         rows_of_log(queries.logged(connection, study.id, actions=NEEDED_ACTIONS)),
         study=settings,
@@ -132,9 +132,11 @@ def write_pack(
 
 def _put_tables(
     put: _Writer, connection: Connection, study: Study, storage: Storage | None
-) -> None:
-    cases = tables.numbered_cases(queries.exported_cases(connection, study.id))
-    put("cases.csv", tables.table_chunks(tables.CASES, cases))
+) -> bytes:
+    """Write the tables and overlays; return cases.csv, which the analysis reads too."""
+    rows = tables.numbered_cases(queries.exported_cases(connection, study.id))
+    cases = b"".join(tables.table_chunks(tables.CASES, rows))
+    put("cases.csv", cases)
     order = queries.exported_order(connection, study.id)
     put("allocation.csv", tables.table_chunks(tables.ALLOCATION, order))
     readers = queries.exported_readers(connection, study.id)
@@ -147,6 +149,7 @@ def _put_tables(
     if storage is not None:
         for overlay in overlays:
             put(overlay.path, _overlay_chunks(storage, overlay))
+    return cases
 
 
 def _kept(
@@ -182,10 +185,10 @@ def _lost(overlay: _Overlay, what: str) -> Conflict:
 
 
 def _put_results(
-    put: _Writer, readings: bytes, study: Study
+    put: _Writer, readings: bytes, cases: bytes, study: Study
 ) -> tuple[StudyAnalysis | None, dict[str, Any], list[tuple[str, bytes]]]:
     """Write results and figures; return the analysis, results.json, and the drawings for a page."""
-    found, text = results_of(readings, positive=study.positive_class)
+    found, text = results_of(readings, cases, positive=study.positive_class)
     put("results.json", text)
     put("readings.imrmc", imrmc_of(readings, positive=study.positive_class))
     drawn: list[tuple[str, bytes]] = []

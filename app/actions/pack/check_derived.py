@@ -1,4 +1,4 @@
-"""A pack's files that follow from readings.csv: made again, and compared."""
+"""A pack's files that follow from readings and cases: made again, and compared."""
 
 import hashlib
 import json
@@ -27,7 +27,8 @@ def check_derived(check: Check) -> None:
 
 
 def _check_results(check: Check, readings: bytes) -> None:
-    _, made = results_of(readings, positive=check.manifest.positive)
+    cases = read_whole(check.source, "cases.csv") if "cases.csv" in check.digests else b""
+    _, made = results_of(readings, cases, positive=check.manifest.positive)
     try:
         found: object = json.loads(check.text("results.json"))
     except ValueError:
@@ -35,6 +36,6 @@ def _check_results(check: Check, readings: bytes) -> None:
         return
     check.add("results.json", differences(found, json.loads(made)))
     check.checked.append(
-        "every number of results.json computed again from readings.csv (to 1e-9), with "
+        "every number of results.json computed again from readings and cases (to 1e-9), with "
         "readings-wide.csv and readings.imrmc (to the byte)"
     )

@@ -1,4 +1,4 @@
-"""The files of a pack that follow from readings.csv alone; `reread verify` makes them again."""
+"""The files of a pack that follow from readings and cases; `reread verify` makes them again."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from app.actions.analyse_file import AnalysisOptions, analyse_content
 from app.actions.analyse_file import as_text as results_text
 from app.actions.convert_readings import as_imrmc
+from app.actions.describe_cases import read_characteristics
 from app.actions.pack.tables import csv_chunks
 from app.domain.errors import InvalidInput
 from app.domain.wide_readings import WIDE, wide_rows
@@ -20,11 +21,19 @@ def wide_chunks(readings: bytes) -> Iterator[bytes]:
     return csv_chunks([column.name for column in WIDE], wide_rows(rows))
 
 
-def results_of(readings: bytes, *, positive: str) -> tuple[StudyAnalysis | None, bytes]:
-    """Return the results and the bytes of results.json; a refusal is written as such."""
+def results_of(
+    readings: bytes, cases: bytes, *, positive: str
+) -> tuple[StudyAnalysis | None, bytes]:
+    """Return the results and the bytes of results.json; a refusal is written as such.
+
+    `cases` are the bytes of cases.csv, for the baseline table.
+    """
     try:
         found = analyse_content(
-            readings, name="readings.csv", options=AnalysisOptions(positive=positive)
+            readings,
+            name="readings.csv",
+            options=AnalysisOptions(positive=positive),
+            cases=read_characteristics(cases, "cases.csv"),
         )
     except InvalidInput as refusal:
         return None, _refused(refusal)

@@ -25,33 +25,36 @@ def flow_boxes(facts: StudyFacts) -> tuple[Box, ...]:
     out = [f"Excluded: {count(len(left), 'case')}", *left] if left else []
     if facts.training:
         out.append(f"Training, not counted: {count(facts.training, 'case')}")
-    per_reader = [
-        (
-            f"{reader.code}{' (simulated)' if reader.simulated else ''}: {reader.assigned} "
-            f"assigned, {reader.unaided} unaided, {reader.aided} revised"
-        )
-        for reader in facts.readers
-    ]
+    per_reader = [_read(reader) for reader in facts.readers]
     never = [_not_read(reader) for reader in facts.readers if reader.assigned > reader.aided]
     void = sum(kind == "void" for kind, _ in facts.corrections)
     if void:
         never.append(f"Voided: {count(void, 'reading')}")
-    rows = result(facts, "data", "rows")
-    analysed = (
-        (
-            f"Analysed: {count(int(rows), 'reading')}",
-            f"{result(facts, 'data', 'readers')} readers, {result(facts, 'data', 'cases')} cases",
-            f"({result(facts, 'data', 'positives')} {result(facts, 'positive')}, "
-            f"{result(facts, 'data', 'negatives')} {result(facts, 'negative')})",
-        )
-        if rows
-        else ("Analysed: nothing",)
-    )
     return (
         Box((f"Imported: {count(facts.cases, 'case')} ({truth})",), tuple(out)),
         Box((f"Read by {count(len(facts.readers), 'reader')}", *per_reader), tuple(never)),
-        Box(analysed),
+        Box(_analysed(facts)),
     )
+
+
+def _analysed(facts: StudyFacts) -> tuple[str, ...]:
+    if result(facts, "data", "rows") is None:
+        return ("Analysed: nothing",)
+    rows, readers, cases, events, others = (
+        int(result(facts, "data", name))
+        for name in ("rows", "readers", "cases", "positives", "negatives")
+    )
+    classes = f"{events:,} {result(facts, 'positive')}, {others:,} {result(facts, 'negative')}"
+    return (
+        f"Analysed: {count(rows, 'reading')}",
+        f"{count(readers, 'reader')}, {count(cases, 'case')}: {classes}",
+    )
+
+
+def _read(reader: ReaderFacts) -> str:
+    simulated = " (simulated)" if reader.simulated else ""
+    numbers = f"{reader.assigned} assigned, {reader.unaided} unaided, {reader.aided} revised"
+    return f"{reader.code}{simulated}: {numbers}"
 
 
 def _not_read(reader: ReaderFacts) -> str:

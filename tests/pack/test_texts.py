@@ -1,0 +1,181 @@
+"""Methods, flow and checklists say what the study is, and nothing that it is not."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from app.actions.pack.checklists import BY_AUTHORS, NAMES, read_checklist
+from app.actions.pack.flow import flow_svg, flow_text
+from app.actions.pack.methods import methods_text
+from app.domain.study_facts import ReaderFacts, StudyFacts
+
+
+def facts(**settings: object) -> StudyFacts:
+    """A study made up for these tests."""
+    changed = {name: settings.pop(name) for name in list(settings) if name in FACTS}
+    return StudyFacts(**{**FACTS, "study": {**STUDY, **settings}, **changed})
+
+
+STUDY = {
+    "code": "made-up",
+    "seed": 7,
+    "positive_class": "BCC",
+    "allocation_algorithm": "sha256-sort-1",
+    "demonstration": False,
+    "opened_at": "2027-01-02T08:00:00+00:00",
+    "closed_at": "2027-02-03T08:00:00+00:00",
+    "unblinded_at": "2027-02-04T08:00:00+00:00",
+    "data_sha256": "d" * 64,
+}
+FACTS: dict[str, object] = {
+    "study": STUDY,
+    "model": {
+        "name": "m", "backbone": "b", "weights_sha256": "e" * 64, "threshold": 0.5,
+        "demonstration": False,
+    },
+    "software_version": "9.9",
+    "cases": 12,
+    "training": 0,
+    "images": 15,
+    "synthetic_images": 0,
+    "patients": 11,
+    "truth": {"BCC": 7, "SK": 5},
+    "sources": (("BCC", "histopathology", 7), ("SK", "consensus", 5)),
+    "excluded": (),
+    "versions": (),
+    "overrides": (),
+    "corrections": (),
+    "readers": (ReaderFacts("R01", False, 12, 12, 12), ReaderFacts("R02", False, 12, 9, 8)),
+    "results": {
+        "data": {"rows": 41, "readers": 2, "cases": 12, "positives": 7, "negatives": 5,
+                 "missing": 7, "sha256": "f" * 64},
+        "positive": "BCC",
+        "negative": "SK",
+        "readers": [{"comparison": {"bootstrap": {"resamples": 2000, "seed": 1}}}],
+        "mrmc": {"population": "These readers only.",
+                 "auc": {"default": "fixed_readers_random_cases"}},
+    },
+}  # fmt: skip
+
+
+def test_the_methods_text_says_the_study_in_numbers() -> None:
+    text = methods_text(facts())
+    for said in (
+        "2 readers took part. 24 readings were assigned to them; 21 unaided and 20 revised calls",
+        "12 cases with 15 images were imported: 7 BCC and 5 SK. They are of 11 patients.",
+        "histopathology (BCC, 7) and consensus (SK, 5)",
+        "2,000 resamples of cases within each class (seed 1)",
+        "fixed readers random cases",
+        "These readers only.",
+        "7 readings of the table were missing",
+        "opened on 2027-01-02",
+        "reread 9.9",
+    ):
+        assert said in text, said
+    assert STUDY["data_sha256"] in text
+    assert "simulated" not in text
+    assert "None is recorded" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"design": "sequential"}, "The study was sequential."),
+        ({"design": "hidden_share", "unaided_only_percent": 20}, "after the lock (20%)"),
+        ({"design": "crossover", "washout_days": 35}, "at least 35 days apart"),
+        ({"design": "parallel"}, "parallel arms"),
+        ({"repeats": 3}, "3 cases were read twice by each reader"),
+        ({"show_probability": False}, "readers were shown the model's call and a Grad-CAM map"),
+        ({"ask_management": True}, "biopsy or no biopsy"),
+        ({"cases_per_sitting": 40}, "A sitting had 40 cases."),
+        ({"demonstration": True}, "nothing here says anything about skin cancer"),
+        ({"synthetic_images": 15}, "15 images were generated and no photograph"),
+        ({"training": 2}, "2 cases of these served for training"),
+        ({"excluded": (("c7", "twice in the set"),)}, "Case c7 was excluded: twice in the set"),
+        ({"overrides": (("R02", 14, "illness"),)}, "R02's washout was set to 14 days: illness"),
+        ({"corrections": (("void", "a child pressed the key"),)}, "A reading was voided: a child"),
+    ],
+)
+def test_the_methods_text_follows_the_settings(settings: dict[str, object], said: str) -> None:
+    assert said in methods_text(facts(**settings))
+
+
+def test_simulated_readers_are_said_to_be_programs_in_text_and_flow() -> None:
+    simulated = facts(readers=(ReaderFacts("R01", True, 12, 12, 12), ReaderFacts("R02", False, 12, 12, 12)))  # fmt: skip  # noqa: E501
+    assert "1 of them is a program, not people (R01)" in methods_text(simulated)
+    assert "R01 (simulated)" in flow_text(simulated)
+    assert "R01 (simulated)" in flow_svg(simulated)
+
+
+def test_an_amendment_is_told_with_its_reason_and_the_first_version_is_none() -> None:
+    versions = (
+        {"number": 1, "written_at": "2027-01-02T08:00:00+00:00", "reason": "The study was opened."},
+        {"number": 2, "written_at": "2027-01-09T08:00:00+00:00", "reason": "A clearer\nquestion."},
+    )
+    text = methods_text(facts(versions=versions))
+    assert "- Version 2 of the protocol, 2027-01-09: A clearer question." in text
+    assert "The study was opened." not in text
+
+
+def test_the_flow_counts_what_left_and_where() -> None:
+    text = flow_text(facts(excluded=(("c7", "twice in the set"),), training=2))
+    for said in (
+        "Imported: 12 cases (7 BCC, 5 SK)",
+        "Excluded: 1 case",
+        "c7: twice in the set",
+        "Training, not counted: 2 cases",
+        "R02: 12 assigned, 9 unaided, 8 revised",
+        "R02: 3 never called, 1 without revised call",
+        "Analysed: 41 readings",
+    ):
+        assert said in text, said
+
+
+def test_the_flow_is_drawn_as_sound_svg_whatever_a_reason_holds() -> None:
+    hostile = '<script>alert("x")</script> & "quoted" \x07 ' + "very long " * 30
+    drawn = flow_svg(facts(excluded=(("c7", hostile),)))
+    root = ET.fromstring(drawn)  # noqa: S314 - our own drawing
+    assert not [element for element in root.iter() if element.tag.endswith("script")]
+    shown = ["".join(element.itertext()) for element in root.iter() if element.tag.endswith("text")]
+    assert any(text.startswith('c7: <script>alert("x")') and text.endswith("…") for text in shown)
+
+
+NUMBERS = {"stard-ai": 42, "claim": 44, "consort-ai": 51, "decide-ai": 38}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_checklist_has_every_item_once_and_says_what_a_person_writes(
+    folder: Path, name: str
+) -> None:
+    title, remarks, items = read_checklist(name)
+    assert title
+    assert "(" in remarks, "where the list is published"
+    assert len({item.number for item in items}) == len(items) == NUMBERS[name]
+    text = (folder / "checklists" / f"{name}.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == len(items)
+    for item, row in zip(items, rows, strict=True):
+        assert row.startswith(f"| {item.number} | ")
+        assert len(re.split(r"(?<!\\)\|", row)) == 5
+        assert (BY_AUTHORS in row) == (not item.answer or "[authors]" in item.answer), item
+        assert "{" not in row
+        assert "[authors]" not in row
+    assert BY_AUTHORS in text
+    assert "2 readers took part" in text or "6 cases with 6 images" in text
+
+
+def test_claim_has_its_44_items_in_order() -> None:
+    assert [item.number for item in read_checklist("claim")[2]] == [str(n) for n in range(1, 45)]
+
+
+def test_the_packs_texts_tell_its_own_numbers(folder: Path) -> None:
+    text = (folder / "methods.md").read_text()
+    results = json.loads((folder / "results.json").read_text())
+    assert "12 readings were assigned to them; 11 unaided and 10 revised calls" in text
+    assert results["data"]["sha256"] in text
+    assert "6 images were generated" in text
+    assert "methods" in (folder / "report.html").read_text().lower()
+    assert "11 unaided and 10 revised calls were locked" in (folder / "report.html").read_text()
