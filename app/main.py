@@ -18,6 +18,8 @@ from app.web.routes import (
     accounts,
     adjudication,
     administration,
+    api,
+    api_pages,
     audit,
     home,
     importing,
@@ -67,6 +69,8 @@ def build_app(
         results,
         models,
         seen_before,
+        api,
+        api_pages,
     ):
         app.include_router(corner.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from app.db import results
 from app.db.session import Connection
@@ -167,3 +168,13 @@ def safe_cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return "'" + value
     return value
+
+
+def record_log_export(connection: Connection, *, study: UUID, up_to: int, by: Account) -> None:
+    """Write down that the log left the system, up to which event."""
+    results.record_event(
+        connection,
+        study=study,
+        action="export.made",
+        details={"file": "audit.jsonl", "events": up_to, "by": str(by.id)},
+    )

@@ -246,6 +246,22 @@ def set_disabled(
         raise NotFound("There is no such account of a person.")
 
 
+def refuse_guessing_from(connection: Connection, *, address: str, now: datetime) -> None:
+    """Raise TooManyAttempts where too much was guessed from a network address."""
+    _, of_address = accounts.failures_since(
+        connection, email_sha256=b"", address=address, since=now - FAILURE_WINDOW
+    )
+    if of_address >= FAILURES_PER_ADDRESS:
+        raise _too_many()
+
+
+def _too_many() -> TooManyAttempts:
+    return TooManyAttempts(
+        "Too many wrong passwords. Wait 15 minutes and try again.",
+        retry_after=int(FAILURE_WINDOW.total_seconds()),
+    )
+
+
 def _refuse_guessing(
     connection: Connection, email_digest: bytes, *, address: str, now: datetime
 ) -> None:
@@ -253,10 +269,7 @@ def _refuse_guessing(
         connection, email_sha256=email_digest, address=address, since=now - FAILURE_WINDOW
     )
     if of_email >= FAILURES_PER_EMAIL or of_address >= FAILURES_PER_ADDRESS:
-        raise TooManyAttempts(
-            "Too many wrong passwords. Wait 15 minutes and try again.",
-            retry_after=int(FAILURE_WINDOW.total_seconds()),
-        )
+        raise _too_many()
 
 
 def _count_failure(

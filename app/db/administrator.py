@@ -50,7 +50,7 @@ AUDITED = {
 }
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
-_LIVING = ("account", "study", "invitation")
+_LIVING = ("account", "study", "invitation", "api_token")
 _OF_MODELS = ("model_version", "training_list")
 _KEPT = (*AUDITED, *_OF_MODELS, "training_image", "coordinator", "assignment", "audit_event")
 _IN_DRAFT = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction")
@@ -69,6 +69,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "reading",
         "reveal",
         "seen_before_acknowledgement",
+        "api_token",
     ),
     "guard_new": ("study",),
     "guard_part": ("enrolment", "coordinator", "membership"),

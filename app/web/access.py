@@ -1,8 +1,9 @@
 """Who may call a route, and the connection it gets. A route without a permission is refused.
 
 Every route has exactly one of `Anyone`, `SignedIn`, `ReaderOnly`, `CoordinatorOnly` and
-`AdministratorOnly` among its parameters; app/main.py does not start otherwise. Which study a
-person may see is decided by the database (row-level security): what is not theirs does not exist.
+`AdministratorOnly` among its parameters, or one of the API's (api_access.py); app/main.py does not
+start otherwise. Which study a person may see is decided by the database (row-level security): what
+is not theirs does not exist.
 """
 
 from collections.abc import Generator
@@ -17,6 +18,7 @@ from app.actions.manage_accounts import identify, password_is_fresh
 from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import NotAllowed, PasswordNeeded, SignInNeeded
+from app.web.api_access import token_exports, token_reads, token_writes
 from app.web.services import services_of
 
 LOCAL_COOKIE = "reread"
@@ -85,7 +87,16 @@ def administrator_only(request: Request) -> Account:
     return account
 
 
-PERMISSIONS = (anyone, signed_in, reader_only, coordinator_only, administrator_only)
+PERMISSIONS = (
+    anyone,
+    signed_in,
+    reader_only,
+    coordinator_only,
+    administrator_only,
+    token_reads,
+    token_writes,
+    token_exports,
+)
 
 Anyone = Annotated[Account | None, Depends(anyone)]
 SignedIn = Annotated[Account, Depends(signed_in)]

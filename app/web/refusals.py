@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.domain.errors import (
     InvalidInput,
@@ -37,7 +37,7 @@ def add_refusals(app: FastAPI) -> None:
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    if isinstance(error, SignInNeeded) and request.method == "GET":
+    if isinstance(error, SignInNeeded) and request.method == "GET" and not _is_api(request):
         return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
     if isinstance(error, PasswordNeeded) and request.method == "GET":
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -46,7 +46,7 @@ def _refused(request: Request, error: Exception) -> Response:
         raise error
     problems = error.problems if isinstance(error, InvalidInput) else ()
     page = RefusalPage(status=error.status, sentence=str(error), problems=problems)
-    response = render(page, status=error.status)
+    response = _say(request, page)
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unavailable):
@@ -54,24 +54,37 @@ def _refused(request: Request, error: Exception) -> Response:
     return response
 
 
-def _unusable(_request: Request, error: Exception) -> Response:
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/v1/")
+
+
+def _say(request: Request, page: RefusalPage) -> Response:
+    """Answer with a page that helps; programs get its sentence and problems."""
+    if not _is_api(request):
+        return render(page, status=page.status)
+    said = {"sentence": page.sentence, "problems": [str(problem) for problem in page.problems]}
+    needed = {"WWW-Authenticate": "Bearer"} if page.status == SignInNeeded.status else None
+    return JSONResponse(said, status_code=page.status, headers=needed)
+
+
+def _unusable(request: Request, error: Exception) -> Response:
     """Answer 404 to an address that can be nobody's; say what a form lacks."""
     places = [e["loc"] for e in error.errors()] if isinstance(error, RequestValidationError) else []
     if any(place[0] == "path" for place in places):
-        return render(RefusalPage(status=404, sentence=_SENTENCES[404]), status=404)
+        return _say(request, RefusalPage(status=404, sentence=_SENTENCES[404]))
     named = ", ".join(sorted({str(place[-1]) for place in places}))
     sentence = f"The form is incomplete; look at: {named}. Nothing was saved."
-    return render(RefusalPage(status=422, sentence=sentence), status=422)
+    return _say(request, RefusalPage(status=422, sentence=sentence))
 
 
-def _http(_request: Request, error: Exception) -> Response:
+def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     sentence = _SENTENCES.get(status, "This request cannot be answered.")
-    return render(RefusalPage(status=status, sentence=sentence), status=status)
+    return _say(request, RefusalPage(status=status, sentence=sentence))
 
 
 def _bug(request: Request, error: Exception) -> Response:
     # The traceback goes to the log; neither it nor any study text goes into the page.
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     sentence = "Something went wrong on the server. Nothing was saved by this request."
-    return render(RefusalPage(status=500, sentence=sentence), status=500)
+    return _say(request, RefusalPage(status=500, sentence=sentence))

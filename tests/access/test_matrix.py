@@ -71,6 +71,20 @@ GET    /studies/{code}/results/roc/{reader}.{form} coordinator_only  303    303 
 GET    /studies/{code}/results/changes/{reader}.{form} coordinator_only 303 303  404  403  403  409
 GET    /studies/{code}/results/figures/{figure}.{form} coordinator_only 303 303  404  403  403  409
 GET    /studies/{code}/export/{name}               coordinator_only  303    303  404  403  403  409
+GET    /tokens                                     coordinator_only  303    303  200  403  403  200
+POST   /tokens                                     coordinator_only  401    401  200  403  403  200
+POST   /tokens/{token_id}/revoked                  coordinator_only  401    401  404  403  403  404
+GET    /api/openapi.json                           anyone            200    200  200  200  200  200
+GET    /api/docs                                   signed_in         303    303  200  200  200  200
+GET    /api/v1/studies                             token_reads       401    401  401  401  401  401
+GET    /api/v1/studies/{code}                      token_reads       401    401  401  401  401  401
+GET    /api/v1/studies/{code}/cases                token_reads       401    401  401  401  401  401
+GET    /api/v1/studies/{code}/readers              token_reads       401    401  401  401  401  401
+POST   /api/v1/studies                             token_writes      401    401  401  401  401  401
+POST   /api/v1/studies/{code}/cases                token_writes      401    401  401  401  401  401
+POST   /api/v1/studies/{code}/invitations          token_writes      401    401  401  401  401  401
+GET    /api/v1/studies/{code}/results              token_exports     401    401  401  401  401  401
+GET    /api/v1/studies/{code}/export/{name}        token_exports     401    401  401  401  401  401
 GET    /models/{model}                             coordinator_only  303    303  200  403  403  200
 GET    /studies/{code}/read                        reader_only       303    303  403  200  200  403
 GET    /studies/{code}/start                       reader_only       303    303  403  200  200  403
@@ -137,6 +151,7 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         "/studies/{code}/adjudication/{case}": {"diagnosis": "BCC", "source": "histopathology"},
         "/studies/{code}/unblind": {"password": "not this", "reason": "None.", "meant": "yes"},
         "/confirm": {"password": "not this"},
+        "/tokens": {"name": "progress", "scopes": "read"},
         "/readings/{assignment}/unaided": call,
         "/readings/{assignment}/aided": call,
     }
@@ -162,6 +177,7 @@ def real_ids(cast: Cast, site: Site) -> dict[str, str]:
         "reader": "R01",
         "person": str(cast.rolf.id),
         "account": str(cast.rolf.id),
+        "token_id": str(cast.rolf.id),
         "figure": "bars",
         "form": "svg",
         "name": "readings.csv",

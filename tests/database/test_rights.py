@@ -28,6 +28,7 @@ RIGHTS = {
         "SELECT": {
             "account": ALL,
             "allocation": ALL,
+            "api_token": ALL,
             "assignment": ALL,
             "enrolment": ALL,
             "invitation": ALL,
@@ -41,9 +42,13 @@ RIGHTS = {
                 "account allocation assignment coordinator enrolment invitation sign_in_failure "
                 "sign_in_session"
             ),
+            "api_token": "account_id name scopes token_sha256 created_at expires_at",
             "membership": "study_id account_id role active reason changed_by",
         },
-        "UPDATE": whole("account invitation sign_in_session"),
+        "UPDATE": {
+            **whole("account invitation sign_in_session"),
+            "api_token": "last_used_at revoked_at",
+        },
         "DELETE": whole("sign_in_failure sign_in_session"),
     },
     "reread_reader": {
@@ -308,6 +313,10 @@ REFUSED = [
     (Role.READER, "SELECT email FROM account"),
     (Role.READER, "SELECT payload FROM audit_event"),
     (Role.READER, "SELECT token_sha256 FROM sign_in_session"),
+    (Role.READER, "SELECT name FROM api_token"),
+    (Role.COORDINATOR, "SELECT name FROM api_token"),
+    (Role.ACCOUNT, "UPDATE api_token SET scopes = '{export}'"),
+    (Role.ACCOUNT, "DELETE FROM api_token"),
     (Role.READER, "SELECT * FROM jobs.procrastinate_jobs"),
     (Role.READER, "SELECT record_event(NULL, 'sign_in.done', 'x', '{}')"),
     (Role.READER, "SELECT append_event(NULL, 'reveal.insert', 'x', '{}')"),

@@ -103,7 +103,14 @@ def superuser(
 
 
 def rows_of_people(cast: Cast) -> None:
-    """Fill the tables about people: a text, consent to it, Rolf's profile, his part ended."""
+    """Fill the tables about people: consent, Rolf's profile and ended part, a token."""
+    with superuser(cast, actor=cast.cora) as owner:
+        owner.execute(
+            """INSERT INTO api_token
+                   (account_id, name, scopes, token_sha256, created_at, expires_at)
+               VALUES (%s, 'a token', '{read}', sha256('t'), now(), now())""",
+            [cast.cora.id],
+        )
     study, rolf = cast.study.id, cast.rolf.id
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         people.insert_consent_text(connection, study=study, text="A text.", by=cast.cora.id)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.actions.design_study import find_study
+from app.actions.export_study import record_log_export
 from app.db import audit
 from app.db.audit import AuditedStudy
 from app.db.session import Role
@@ -84,6 +85,8 @@ def download_log(
         if role is Role.AUDITOR:
             audit.record_look(connection, study.id, at_what="audit.jsonl")
         up_to = audit.newest_number(connection, study.id)
+        if role is Role.ANALYST:
+            record_log_export(connection, study=study.id, up_to=up_to, by=viewer)
     headers = {"Content-Disposition": f'attachment; filename="{code}-audit.jsonl"'}
     lines = _lines(services, viewer, role, study, up_to)
     return StreamingResponse(lines, media_type="application/jsonl", headers=headers)

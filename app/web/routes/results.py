@@ -155,7 +155,7 @@ def download_export(
     if name == "export.zip":
         storage = services_of(request).storage
         file = pack_to_send(connection, study=study, storage=storage, by=viewer)
-        return _stream(file, f"{study.code}.zip", "application/zip")
+        return send_file(file, f"{study.code}.zip", "application/zip")
     if name == "codebook.csv":
         content = codebook_csv()
     else:
@@ -164,7 +164,7 @@ def download_export(
     return _download(content, f"{study.code}-{name}", "text/csv; charset=utf-8")
 
 
-def _stream(file: IO[bytes], name: str, kind: str) -> Response:
+def send_file(file: IO[bytes], name: str, kind: str) -> Response:
     """Send an open file piece by piece and close it."""
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',

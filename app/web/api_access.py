@@ -1,0 +1,83 @@
+"""Who may call the API: whoever holds a token with the scope that a route names.
+
+Tokens come in the header Authorization alone. Cookies are not read here, and no page reads a token,
+so that neither way in opens the other's doors.
+"""
+
+from collections.abc import Generator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.actions.manage_tokens import bearer_of
+from app.db.session import Connection, Role
+from app.domain.access import Account, AccountRole
+from app.domain.errors import NotAllowed, SignInNeeded
+from app.web.services import services_of
+
+PREFIX = "/api/"
+
+_Bearer = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(auto_error=False, scheme_name="token", description="A token of yours.")),
+]
+
+
+def _holder(request: Request, sent: HTTPAuthorizationCredentials | None, scope: str) -> Account:
+    if sent is None:
+        raise SignInNeeded("Send a token: Authorization: Bearer reread_...")
+    services = services_of(request)
+    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+        found = bearer_of(
+            connection,
+            token=sent.credentials,
+            scope=scope,
+            address=request.client.host if request.client else "unknown",
+            now=services.clock(),
+        )
+    if isinstance(found, str):
+        raise NotAllowed(found) if "This needs" in found else SignInNeeded(found)
+    if found.role is not AccountRole.COORDINATOR:
+        raise NotAllowed("The API is for the tokens of coordinators.")
+    return found
+
+
+def token_reads(request: Request, sent: _Bearer) -> Account:
+    """Permission: a token with the scope "read"."""
+    return _holder(request, sent, "read")
+
+
+def token_writes(request: Request, sent: _Bearer) -> Account:
+    """Permission: a token with the scope "write"."""
+    return _holder(request, sent, "write")
+
+
+def token_exports(request: Request, sent: _Bearer) -> Account:
+    """Permission: a token with the scope "export"."""
+    return _holder(request, sent, "export")
+
+
+TokenReads = Annotated[Account, Depends(token_reads)]
+TokenWrites = Annotated[Account, Depends(token_writes)]
+TokenExports = Annotated[Account, Depends(token_exports)]
+
+
+def _reading(request: Request, account: TokenReads) -> Generator[Connection]:
+    with services_of(request).database.begin(Role.COORDINATOR, actor=account.id) as connection:
+        yield connection
+
+
+def _writing(request: Request, account: TokenWrites) -> Generator[Connection]:
+    with services_of(request).database.begin(Role.COORDINATOR, actor=account.id) as connection:
+        yield connection
+
+
+def _exporting(request: Request, account: TokenExports) -> Generator[Connection]:
+    with services_of(request).database.begin(Role.ANALYST, actor=account.id) as connection:
+        yield connection
+
+
+ReadingConnection = Annotated[Connection, Depends(_reading, scope="function")]
+WritingConnection = Annotated[Connection, Depends(_writing, scope="function")]
+ExportingConnection = Annotated[Connection, Depends(_exporting, scope="function")]
