@@ -59,12 +59,19 @@ class Transformer(Protocol):
         ...
 
 
+class PatchDropout(Protocol):
+    """Leaves out patches while training; there only where the configuration asks for it."""
+
+    prob: float
+
+
 class VisionTower(Protocol):
     """The image encoder, a vision transformer."""
 
     image_size: tuple[int, int]
     patch_size: tuple[int, int]
     proj: Tensor  # (W, D)
+    patch_dropout: PatchDropout
 
     @property
     def transformer(self) -> Transformer: ...  # noqa: D102
