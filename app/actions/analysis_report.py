@@ -6,7 +6,16 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from app.actions.report_appendix import agreement, bootstraps, failures, subgroups
+from app.actions.report_appendix import (
+    agreement,
+    baseline,
+    bootstraps,
+    calibrations,
+    failures,
+    reliance,
+    subgroups,
+    within_readers,
+)
 from app.actions.report_html import UNDEFINED, interval, number, p_value, table
 from app.statistics.comparison import Comparison
 from app.statistics.mrmc import Measure, Mrmc
@@ -38,7 +47,8 @@ def html_report(
     parts += [_readers(results), _comparisons(results), _improvements(results)]
     if results.mrmc is not None:
         parts.append(_mrmc(results.mrmc, positive))
-    parts += [bootstraps(results), agreement(results), failures(results), subgroups(results)]
+    parts += [reliance(results), bootstraps(results), agreement(results), within_readers(results)]
+    parts += [calibrations(results), subgroups(results), failures(results), baseline(results)]
     for text, svg in figures:
         data = b64encode(svg).decode()
         parts.append(f'<p><img alt="{escape(text)}" src="data:image/svg+xml;base64,{data}"></p>')

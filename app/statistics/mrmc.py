@@ -89,6 +89,7 @@ def mrmc(study: Prepared) -> Mrmc:
     notes: tuple[Note, ...] = ()
     if readers <= FEW_READERS:
         notes = (Note("few_readers", sentence),)
+    notes += _design(study.read)
     names = study.modalities
     return Mrmc(
         study.readers,
@@ -99,6 +100,23 @@ def mrmc(study: Prepared) -> Mrmc:
         _measure(*_as_areas(negative), names, _shares, "call", positive=False),
         notes,
     )
+
+
+def _design(read: Bools) -> tuple[Note, ...]:
+    """Say what kind of incomplete design the readings (2, R, C) are, and what serves it."""
+    if read.shape[1] == 1 or read.all(axis=(0, 1)).any():
+        return ()
+    if not read.any(axis=2).all(axis=0).any():
+        what = "No reader read in both modalities: readers are nested in modalities"
+    elif not read.any(axis=1).all(axis=0).any():
+        what = "No case was read in both modalities: cases are nested in modalities"
+    else:
+        what = "No case was read by every reader in both modalities: split-plot or unbalanced"
+    text = (
+        f"{what}. The Obuchowski-Rockette analysis needs cases that everybody read in both, and is "
+        "refused; the U-statistics serve such a design, for readers and cases like these."
+    )
+    return (Note("incomplete_design", text),)
 
 
 def _as_areas(right: Floats) -> tuple[Bools, Floats]:

@@ -158,3 +158,26 @@ def test_a_characteristic_known_in_one_class_only_is_said_so() -> None:
     assert results.baseline.rows[0].numeric is None
     assert "one_group" in {warning.code for warning in results.warnings}
     json.dumps(results.json(), allow_nan=False)
+
+
+def test_the_report_holds_the_cases_the_reliance_and_the_calibration(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_bytes(text_of(cases()))
+    lines = [
+        f"{r[0]},{r[1]},{r[2]},{r[3]},{r[4]},{r[5]},{r[6]},{occasion}"
+        for r in random_rows(2)
+        for occasion in (1, 2)
+    ]
+    header = "reader,case,truth,modality,call,score,ai_probability,occasion\n"
+    (tmp_path / "r.csv").write_text(header + "\n".join(lines) + "\n")
+    out = tmp_path / "report.html"
+    arguments = ["analyse", str(tmp_path / "r.csv"), "--bootstrap", "0", "--html", str(out)]
+    assert main([*arguments, "--cases", str(tmp_path / "cases.csv"), "--subgroup", "sex"]) == 0
+    report = out.read_text()
+    for caption in (
+        "Reliance on the model, positive class BCC; Schemmer 2023",
+        "Calibration of the scores as probabilities of BCC",
+        "First and second reading of the same cases",
+        "Subgroups by sex, positive class BCC",
+        "The cases: 30 BCC and 40 SK; Shapiro-Wilk",
+    ):
+        assert caption in report

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -443,3 +444,31 @@ def test_a_gain_that_is_the_same_for_all_cases_has_no_p_value() -> None:
     assert comparison.idi.scores.value == pytest.approx(0, abs=1e-12)
     assert (comparison.idi.scores.z, comparison.idi.scores.p) == (None, None)
     assert comparison.auc.p == 1
+
+
+@pytest.mark.parametrize(
+    ("keep", "sentence"),
+    [
+        (lambda r, _, arm: (arm == "aided") == (r > 2), "No reader read in both modalities"),
+        (lambda _, c, arm: (arm == "aided") == (c % 2 == 0), "No case was read in both modalities"),
+        (lambda r, c, _: c % 6 == r, "No case was read by every reader in both modalities"),
+        (lambda r, c, _: c % 2 == r % 2, "split-plot or unbalanced"),
+    ],
+)
+def test_nested_and_split_designs_are_named_and_served_by_u_statistics_alone(
+    keep: Callable[[int, int, str], bool], sentence: str
+) -> None:
+    rows = [row for row in random_rows(6) if keep(int(row[0][1:]), int(row[1][1:]), row[3])]
+    study = analysed(rows)
+    assert study.mrmc is not None
+    assert study.mrmc.auc.obuchowski_rockette is None
+    assert study.mrmc.auc.u_statistics is not None
+    assert study.mrmc.auc.u_statistics["unbiased"].p is not None
+    [warning] = [each for each in study.warnings if each.code == "incomplete_design"]
+    assert sentence in warning.text
+    json.dumps(study.json(), allow_nan=False)
+
+
+def test_a_crossed_design_with_holes_is_not_called_nested() -> None:
+    rows = [row for n, row in enumerate(random_rows(5)) if n % 37]
+    assert "incomplete_design" not in codes(analysed(rows))

@@ -9,6 +9,7 @@ from app.actions.analyse_file import AnalysisOptions, analyse_content, as_text
 from app.actions.describe_cases import read_characteristics
 from app.web.rendering import MINUS, UNDEFINED, _number
 from tests.reading.steps import finish, lock, superuser, unblind
+from tests.statistics.json_form import departures, form_of
 from tests.web.site import Site
 
 PAGE = "/studies/bcc-sk/results"
@@ -93,6 +94,7 @@ def test_subgroups_are_shown_when_asked_for_and_are_those_of_the_files(
     options = AnalysisOptions(positive="BCC", subgroup="sex")
     found = analyse_content(readings, name="readings.csv", options=options, cases=cases)
     assert json.loads(numbers) == json.loads(as_text(found))
+    assert departures(json.loads(numbers), form_of(["unaided", "aided"])) == []
 
 
 @pytest.mark.parametrize("column", ["ward", "case_id", "truth"])
