@@ -33,8 +33,11 @@ Features = npt.NDArray[np.float32]  # (N, D), unit rows
 
 
 @dataclass(frozen=True)
-class Probabilities:
-    """Probability of BCC of N images by the three ways to score one set of features. (N,) each."""
+class Margins:
+    """Log odds of BCC of N images by the three ways to score one set of features. (N,) each.
+
+    Not probabilities: those of a sure model are 1 to the last digit, and lose the order.
+    """
 
     coop: Vector
     zero_shot: Vector
@@ -81,14 +84,14 @@ class ComparedModel:
         """Encode photographs of any size; raises UnusableImageError. (N, D)."""
         return image_features(self._predictor.backbone, self._prepared(images)).cpu().numpy()
 
-    def probabilities(self, features: Features) -> Probabilities:
+    def margins(self, features: Features) -> Margins:
         """Score unit features (N, D) in the three ways."""
         given = torch.from_numpy(features).to(self.device)  # (N, D)
-        coop, zero_shot = (_probability(given @ direction) for direction in self._directions)
+        coop, zero_shot = (_as_array(given @ direction) for direction in self._directions)
         if self._probe is None:
-            return Probabilities(coop, zero_shot, None)
+            return Margins(coop, zero_shot, None)
         weight, bias = self._probe
-        return Probabilities(coop, zero_shot, _probability(given @ weight + bias))
+        return Margins(coop, zero_shot, _as_array(given @ weight + bias))
 
     def explain(self, images: Sequence[Image.Image]) -> list[ImagePrediction]:
         """Predict photographs with their maps; raises UnusableImageError."""
@@ -127,8 +130,8 @@ class ComparedModel:
         return np.asarray(pixels.resize((side, side), Image.Resampling.NEAREST, box=square)) > 0
 
 
-def _probability(margins: Tensor) -> Vector:
-    return torch.sigmoid(margins.double()).cpu().numpy()
+def _as_array(margins: Tensor) -> Vector:
+    return margins.double().cpu().numpy()
 
 
 def _probe(files: ModelFolder, width: int, device: str) -> tuple[Tensor, Tensor] | None:

@@ -31,6 +31,7 @@ class Scored:
     truth: Bools  # True = BCC
     patients: tuple[str, ...]
     features: Floats
+    margins: Floats  # log odds of BCC
     probabilities: Floats
     alternatives: Mapping[str, Floats | None]
     measures: tuple[Measures, ...]
@@ -47,7 +48,8 @@ def evaluate_cohort(
 ) -> EvaluatedCohort:
     """Evaluate the images at `places`."""
     chosen = list(places)
-    probabilities, truth = scored.probabilities[chosen], scored.truth[chosen]
+    margins, truth = scored.margins[chosen], scored.truth[chosen]
+    called = scored.probabilities[chosen] >= threshold
     cluster = [scored.patients[place] for place in chosen]
     alternatives = {
         name: None if scores is None else scores[chosen]
@@ -56,15 +58,15 @@ def evaluate_cohort(
     reasons = Counter(call.reason or NO_REASON for call in wrong)
     return EvaluatedCohort(
         accuracy=cohort_accuracy(
-            probabilities, truth, cluster, threshold=threshold, alternatives=alternatives
+            margins, truth, cluster, threshold=threshold, alternatives=alternatives
         ),
         subgroups={
             name: cohort_parts(
-                probabilities,
+                margins,
+                called,
                 truth,
                 cluster,
                 [value_of(images[place]) for place in chosen],
-                threshold=threshold,
             )
             for name, value_of in SUBGROUPS.items()
         },
@@ -73,7 +75,7 @@ def evaluate_cohort(
         reasons={name: reasons[name] for name in (*REASONS, OTHER, NO_REASON)},
         measures=compare_measures(
             [scored.measures[place] for place in chosen],
-            (probabilities >= threshold) != truth,
+            called != truth,
         ),
         notes=_notes(alternatives, maps),
     )

@@ -36,6 +36,7 @@ from app.modelling.patients import DEFAULT_GROUP, count_patients, groups_of
 from app.modelling.wrong_calls import WrongCall, measures_of, neighbours_of, sentences
 from app.progress import Progress
 from app.statistics.arrays import Floats
+from app.statistics.model_cohort import probability_of
 from models.comparators import ComparedModel
 from models.record import read_record
 
@@ -141,12 +142,13 @@ def _scored(model: ComparedModel, read: LabelledImages, patients: Sequence[str])
                 encode()
                 progress(done, len(read.images))
     together = np.concatenate(features)  # (N, D)
-    said = model.probabilities(together.astype(np.float32))
+    said = model.margins(together.astype(np.float32))
     return Scored(
         truth=np.array([image.diagnosis == POSITIVE for image in read.images]),
         patients=tuple(patients),
         features=together,
-        probabilities=said.coop,
+        margins=said.coop,
+        probabilities=probability_of(said.coop),
         alternatives={"zero_shot": said.zero_shot, "linear_probe": said.linear_probe},
         measures=tuple(map(measures_of, read.images, contrasts)),
     )

@@ -57,24 +57,26 @@ class CohortAccuracy:
 
 
 def cohort_accuracy(
-    probabilities: Floats,
+    margins: Floats,
     truth: Bools,
     cluster: Sequence[str],
     *,
     threshold: float,
     alternatives: Mapping[str, Floats | None],
 ) -> CohortAccuracy:
-    """Accuracy of probabilities (N,) for truth (N,) True = positive, patients `cluster` (N).
+    """Accuracy of log odds (N,) for truth (N,) True = positive, patients `cluster` (N).
 
-    An image is called positive from `threshold` on. `alternatives` are other scores (N,) of the
-    same images, None where the model has none.
+    An image is called positive from the probability `threshold` on. Areas are those of the log
+    odds: a sure model's probabilities are 1 to the last digit, and would be ties. `alternatives`
+    are other scores (N,) of the same images, None where the model has none.
     """
+    probabilities = probability_of(margins)
     called = probabilities >= threshold
     everything = np.ones(truth.size, dtype=bool)
     return CohortAccuracy(
         n=counts(truth, cluster),
         prevalence=clustered_proportion(truth, everything, cluster),
-        auc=clustered_auc(probabilities, truth, cluster),
+        auc=clustered_auc(margins, truth, cluster),
         sensitivity=clustered_proportion(called, truth, cluster),
         specificity=clustered_proportion(~called, ~truth, cluster),
         ppv=clustered_proportion(truth, called, cluster),
@@ -86,21 +88,32 @@ def cohort_accuracy(
             if scores is None
             else Alternative(
                 clustered_auc(scores, truth, cluster),
-                clustered_auc_difference(scores, probabilities, truth, cluster),
+                clustered_auc_difference(scores, margins, truth, cluster),
             )
             for name, scores in alternatives.items()
         },
-        roc=_points(probabilities, truth),
+        roc=_points(margins, truth),
     )
 
 
-def _points(probabilities: Floats, truth: Bools) -> tuple[RocPoint, ...]:
+def probability_of(margins: Floats) -> Floats:
+    """Give the probabilities of log odds (N,)."""
+    # exp of a negative number only, so that none overflows.
+    small = np.exp(-np.abs(margins))
+    return np.where(margins >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def _points(margins: Floats, truth: Bools) -> tuple[RocPoint, ...]:
     if not truth.any() or truth.all():
         return ()
-    curve = roc_curve(truth, probabilities)
+    curve = roc_curve(truth, margins)
     return tuple(
-        RocPoint(float(level) if np.isfinite(level) else None, float(right), float(negative))
-        for level, right, negative in zip(
-            curve.thresholds, curve.sensitivity, curve.specificity, strict=True
+        RocPoint(float(chance) if np.isfinite(level) else None, float(right), float(negative))
+        for level, chance, right, negative in zip(
+            curve.thresholds,
+            probability_of(curve.thresholds),
+            curve.sensitivity,
+            curve.specificity,
+            strict=True,
         )
     )

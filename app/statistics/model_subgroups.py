@@ -38,34 +38,33 @@ class CohortParts:
 
 
 def cohort_parts(
-    probabilities: Floats,
+    margins: Floats,
+    called: Bools,
     truth: Bools,
     cluster: Sequence[str],
     values: Sequence[str | None],
-    *,
-    threshold: float,
 ) -> CohortParts:
-    """Accuracy for each of `values` (N), which name the part of each image; None: not known."""
+    """Accuracy for each of `values` (N), which name the part of each image; None: not known.
+
+    `margins` (N,) are log odds, `called` (N,) True where the model says positive.
+    """
     found: dict[str, CohortPart] = {}
     for name in sorted({value for value in values if value is not None}, key=natural_key):
         chosen = np.array([value == name for value in values])
         inside = [one for one, keep in zip(cluster, chosen, strict=True) if keep]
-        found[name] = _part(probabilities[chosen], truth[chosen], inside, threshold)
+        found[name] = _part(margins[chosen], called[chosen], truth[chosen], inside)
     missing = np.array([value is None for value in values])
     of = [one for one, keep in zip(cluster, missing, strict=True) if keep]
     return CohortParts(found, counts(truth[missing], of), _notes(found))
 
 
-def _part(
-    probabilities: Floats, truth: Bools, cluster: Sequence[str], threshold: float
-) -> CohortPart:
+def _part(margins: Floats, called: Bools, truth: Bools, cluster: Sequence[str]) -> CohortPart:
     n = counts(truth, cluster)
-    called = probabilities >= threshold
     positives = n.positive_patients >= FEWEST_PATIENTS
     negatives = n.negative_patients >= FEWEST_PATIENTS
     return CohortPart(
         n,
-        clustered_auc(probabilities, truth, cluster) if positives and negatives else None,
+        clustered_auc(margins, truth, cluster) if positives and negatives else None,
         clustered_proportion(called, truth, cluster) if positives else None,
         clustered_proportion(~called, ~truth, cluster) if negatives else None,
     )

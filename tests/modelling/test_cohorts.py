@@ -11,6 +11,7 @@ from PIL import Image
 from app.modelling.cohorts import TrainingImage, TrainingImages, sort_into_cohorts
 from app.modelling.colour_contrast import colour_contrast, lab
 from app.modelling.labelled_images import read_labelled_images
+from app.statistics.model_cohort import cohort_accuracy, probability_of
 from app.statistics.model_subgroups import age_group, cohort_parts
 from tests.modelling.conftest import Rows, nothing, patients
 
@@ -62,7 +63,7 @@ def test_small_parts_are_counted_and_not_computed() -> None:
     truth = np.arange(60) % 2 == 0
     scores = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0.01, 0.99)
     sites = ["face" if number < 50 else "leg" if number < 58 else None for number in range(60)]
-    found = cohort_parts(scores, truth, [str(n) for n in range(60)], sites, threshold=0.5)
+    found = cohort_parts(scores, scores >= 0.5, truth, [str(n) for n in range(60)], sites)
     assert list(found.parts) == ["face", "leg"]
     face, leg = found.parts["face"], found.parts["leg"]
     assert face.auc is not None
@@ -71,3 +72,15 @@ def test_small_parts_are_counted_and_not_computed() -> None:
     assert "in: leg" in found.notes[0].text
     groups = [age_group(age) for age in (None, 49, 50, 64, 65, 80)]
     assert groups == [None, "0 to 49", "50 to 64", "50 to 64", "65 to 79", "80 and over"]
+
+
+def test_a_model_so_sure_that_its_probabilities_are_one_keeps_the_order_of_its_images() -> None:
+    truth = np.arange(40) % 2 == 0
+    margins = np.where(truth, 60.0, 50.0) + np.arange(40) / 10
+    found = cohort_accuracy(
+        margins, truth, [str(n) for n in range(40)], threshold=0.5, alternatives={}
+    )
+    assert set(probability_of(margins)) == {1.0}
+    assert found.auc.value == 1
+    assert found.specificity.value == 0
+    assert probability_of(np.array([-800.0, 0.0, 800.0])).tolist() == [0, 0.5, 1]

@@ -27,9 +27,9 @@ def test_coop_on_cached_features_is_what_the_predictor_says(
     compared: ComparedModel, shipped: Predictor, demo_images: list[Image.Image]
 ) -> None:
     some = demo_images[:5]
-    said = compared.probabilities(compared.features(some))
+    said = compared.margins(compared.features(some))
     expected = [made.probability_bcc for made in shipped.predict(some)]
-    assert said.coop == pytest.approx(expected, abs=1e-5)
+    assert 1 / (1 + np.exp(-said.coop)) == pytest.approx(expected, abs=1e-5)
     assert said.linear_probe is None
 
 
@@ -43,7 +43,8 @@ def test_zero_shot_is_clip_with_the_class_names_alone(
         text = model.encode_text(tokens, normalize=True)
     logits = model.logit_scale.exp() * torch.from_numpy(features) @ text.T
     expected = logits.softmax(dim=1)[:, 0].numpy()
-    assert compared.probabilities(features).zero_shot == pytest.approx(expected, abs=1e-5)
+    said = 1 / (1 + np.exp(-compared.margins(features).zero_shot))
+    assert said == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_saved_probe_is_read_and_one_of_another_width_is_refused(
@@ -52,8 +53,8 @@ def test_a_saved_probe_is_read_and_one_of_another_width_is_refused(
     features = ComparedModel.load(model_copy, device="cpu").features(demo_images[:2])
     weight = torch.linspace(-1, 1, features.shape[1])
     save_file({"weight": weight, "bias": torch.tensor(0.25)}, model_copy / "probe.safetensors")
-    said = ComparedModel.load(model_copy, device="cpu").probabilities(features)
-    expected = 1 / (1 + np.exp(-(features @ weight.numpy() + 0.25)))
+    said = ComparedModel.load(model_copy, device="cpu").margins(features)
+    expected = features @ weight.numpy() + 0.25
     assert said.linear_probe == pytest.approx(expected, abs=1e-6)
     save_file({"weight": weight[1:], "bias": torch.tensor(0.0)}, model_copy / "probe.safetensors")
     with pytest.raises(WeightsDamagedError, match="one bias"):
