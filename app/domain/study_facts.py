@@ -23,6 +23,20 @@ NEEDED_ACTIONS = (
 )
 
 
+# What happened to a study after its opening: name in study.json -> table of the log.
+HISTORY = {
+    "protocol_versions": "protocol_version",
+    "exclusions": "case_exclusion",
+    "washout_overrides": "washout_override",
+    "corrections": "reading_correction",
+}
+
+
+def history_of(rows: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """Return the amendments, exclusions, overrides and corrections, as the log holds them."""
+    return {name: rows.get(table, []) for name, table in HISTORY.items()}
+
+
 @dataclass(frozen=True)
 class ReaderFacts:
     """One reader: how many cases were in the order, and how many calls were locked."""

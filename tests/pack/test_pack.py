@@ -15,6 +15,7 @@ from app.actions.verify_pack import verify_pack
 from app.domain.errors import Conflict, InvalidInput
 from tests.conftest import Cast
 from tests.pack.conftest import export
+from tests.web.site import Site
 
 RSCRIPT = shutil.which("Rscript")
 
@@ -103,6 +104,14 @@ def test_a_lost_overlay_refuses_the_pack_names_its_case_and_leaves_nothing(
         for path, content in kept.items():
             path.write_bytes(content)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pack_of_one_click_on_the_page_holds(finished: Cast, tmp_path: Path) -> None:
+    answer = Site(finished).browser(finished.cora).get("/studies/bcc-sk/export/export.zip")
+    assert answer.status_code == 200
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    (tmp_path / "downloaded.zip").write_bytes(answer.content)
+    assert verify_pack(tmp_path / "downloaded.zip").problems == ()
 
 
 def test_nothing_that_is_there_is_overwritten(finished: Cast, tmp_path: Path) -> None:

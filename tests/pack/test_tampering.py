@@ -294,6 +294,17 @@ def test_l4_another_setting_of_the_study_is_found(forgery: Forgery) -> None:
     assert names(problems_of(forgery), "study.json")
 
 
+@pytest.mark.parametrize(
+    "name", ["protocol_versions", "exclusions", "washout_overrides", "corrections"]
+)
+def test_l4_an_invented_amendment_is_found(forgery: Forgery, name: str) -> None:
+    study = json.loads((forgery / "study.json").read_text())
+    study[name] = [*study[name], {"number": 9, "reason": "We said so all along."}]
+    (forgery / "study.json").write_text(json.dumps(study))
+    forgery.remake_export()
+    assert f"study.json: its {name} are not those of the log" in problems_of(forgery)
+
+
 # ---------------------------------------------------------------- manifest and chain
 
 

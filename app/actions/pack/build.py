@@ -32,7 +32,7 @@ from app.domain.access import Account
 from app.domain.audit_chain import Anchor, event_to_json
 from app.domain.errors import Conflict, NotFound
 from app.domain.logged_tables import rows_of_log
-from app.domain.study_facts import NEEDED_ACTIONS, study_facts
+from app.domain.study_facts import NEEDED_ACTIONS, history_of, study_facts
 from app.statistics.study import StudyAnalysis
 from app.storage import Storage
 
@@ -89,10 +89,11 @@ def write_pack(
     put("readings-wide.csv", wide_chunks(readings))
     cases = _put_tables(put, connection, study, storage if overlays else None)
     settings, models = _settings(connection, study)
-    put("study.json", _pretty({"study": settings, "models": models}))
+    log = rows_of_log(queries.logged(connection, study.id, actions=NEEDED_ACTIONS))
+    put("study.json", _pretty({"study": settings, "models": models, **history_of(log)}))
     analysis, found, figures = _put_results(put, readings, cases, study)
     facts = study_facts(
-        rows_of_log(queries.logged(connection, study.id, actions=NEEDED_ACTIONS)),
+        log,
         study=settings,
         models={str(row["id"]): row for row in models},
         readers=tables.text_rows(tables.READERS, queries.exported_readers(connection, study.id)),
@@ -110,13 +111,13 @@ def write_pack(
     last = _record(connection, study, put.digests, by)
     head = Anchor(0, "")
 
-    def log() -> Iterator[bytes]:
+    def log_chunks() -> Iterator[bytes]:
         nonlocal head
         for event in results.chain_until(connection, study.id, last=last):
             head = Anchor(event.seq, event.hash)
             yield f"{event_to_json(event)}\n".encode()
 
-    put("audit.jsonl", log())
+    put("audit.jsonl", log_chunks())
     manifest = Manifest(
         study=study.code,
         positive=study.positive_class,

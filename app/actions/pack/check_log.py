@@ -12,7 +12,7 @@ from app.actions.pack.texts import texts_of
 from app.domain.audit_chain import AuditEvent
 from app.domain.logged_readings import readings_of_log
 from app.domain.logged_tables import KEYS, Cells, LoggedTables, rows_of_log, tables_of_log
-from app.domain.study_facts import NEEDED_ACTIONS, Row, study_facts
+from app.domain.study_facts import NEEDED_ACTIONS, Row, history_of, study_facts
 
 _Models = Mapping[str, Row]
 
@@ -63,6 +63,12 @@ def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
         found = cast("dict[str, Any]", json.loads(check.text("study.json")))
         models = {str(model["id"]): dict(model) for model in found["models"]}
         same = found["study"] == logged
+        history = history_of(
+            rows_of_log(event for event in events if event.action in NEEDED_ACTIONS)
+        )
+        for name, expected in history.items():
+            if found[name] != expected:
+                check.problems.append(f"study.json: its {name} are not those of the log")
     except (ValueError, TypeError, KeyError) as fault:
         check.problems.append(f"study.json: it cannot be read ({fault!r})")
         return logged, {}

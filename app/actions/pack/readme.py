@@ -11,7 +11,7 @@ FILES: dict[str, str] = {
     "overlays/": "the Grad-CAM maps; predictions.csv says whose they are",
     "allocation.csv": "the order in which each reader saw the cases",
     "readers.csv": "the readers (pseudonyms), the seed and digest of their order, what they read",
-    "study.json": "the study's settings and the models",
+    "study.json": "the study's settings, the versions of its protocol, and the models",
     "results.json": "all results, unrounded, computed from readings.csv and cases.csv alone",
     "readings.imrmc": "the scores for iMRMC and other programs for reader studies",
     "figures/": "figures as SVG and PDF",
