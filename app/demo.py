@@ -179,6 +179,7 @@ def _simulate(on: Running, study: Study, coordinator: Account) -> None:
                 seed=number,
                 skill=skill,
                 progress=progress,
+                by=coordinator,
             )
 
 

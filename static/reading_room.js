@@ -32,6 +32,8 @@
   const letters = {
     b: () => choose("BCC"),
     s: () => choose("SK"),
+    y: () => choose("biopsy", "management"),
+    n: () => choose("no_biopsy", "management"),
     l: () => form()?.requestSubmit(),
     i: () => window.viewerRoom.next(),
     f: () => window.viewerRoom.zoom("fit"),
@@ -40,8 +42,8 @@
     "-": () => window.viewerRoom.zoom("out"),
   };
 
-  function choose(call) {
-    const radio = form()?.querySelector(`[name="call"][value="${call}"]`);
+  function choose(answer, question = "call") {
+    const radio = form()?.querySelector(`[name="${question}"][value="${answer}"]`);
     if (radio) { radio.checked = true; forgetComplaint(); }
   }
 
@@ -118,7 +120,7 @@
     if (event.target.matches("[data-slider][data-unset]")) setConfidence(event.target.value);
   });
   document.addEventListener("change", (event) => {
-    if (event.target.name === "call") forgetComplaint();
+    if (["call", "management"].includes(event.target.name)) forgetComplaint();
     if (event.target.matches("[data-keys-switch]")) setKeys(event.target.checked);
   });
 
@@ -131,6 +133,8 @@
     if (!/^\d{1,3}$/.test(typed.value) || Number(typed.value) > 100) {
       return ["Say how sure you are: a whole number from 0 to 100.", typed];
     }
+    const management = target.elements.management;
+    if (management && !management.value) return ["Say whether you would take a biopsy.", management[0]];
     return null;
   }
 

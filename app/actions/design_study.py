@@ -1,4 +1,4 @@
-"""A study's life: draft, open, closed, unblinded."""
+"""A study's life: draft, open, closed, unblinded; and its settings while it is a draft."""
 
 import re
 from uuid import UUID
@@ -6,12 +6,13 @@ from uuid import UUID
 from app import __version__
 from app.actions.check_seen_before import look_for_seen_before
 from app.actions.draw_orders import draw_missing_orders
-from app.db import studies
+from app.db import protocols, studies
 from app.db.results import record_event
 from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.allocation import ALGORITHM, new_seed
 from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.domain.study_design import StudyDesign
 
 
 class NotReady(Conflict):
@@ -40,21 +41,26 @@ def create_study(
     instructions: str = INSTRUCTIONS,
     seed: int | None = None,
     demonstration: bool = False,
+    design: StudyDesign | None = None,
 ) -> UUID:
-    """Store a draft; raises InvalidInput or Conflict with the sentence."""
-    code, title = code.strip(), title.strip()
+    """Store a draft, sequential unless `design` says otherwise.
+
+    Raises InvalidInput or Conflict with the sentence.
+    """
+    code = code.strip()
     if not CODE.fullmatch(code) or code == "new":
         raise InvalidInput(
             f'"{code}" cannot name a study: use 2 to 40 small letters, digits and hyphens, '
             "for example bcc-2027."
         )
-    if not 1 <= len(title) <= 200 or "\x00" in title + instructions:  # noqa: PLR2004
-        raise InvalidInput("Give the study a title of 1 to 200 characters.")
+    title, instructions = check_words(title, instructions)
+    if design is not None:
+        design.check()
     study = studies.insert_study(
         connection,
         code=code,
         title=title,
-        instructions=instructions.strip(),
+        instructions=instructions,
         seed=new_seed() if seed is None else seed,
         algorithm=ALGORITHM,
         demonstration=demonstration,
@@ -62,7 +68,44 @@ def create_study(
     )
     if study is None:  # perhaps another coordinator's, which this one cannot see
         raise Conflict(f'There is already a study named "{code}".')
+    if design is not None:
+        protocols.set_design(connection, study, design)
     return study
+
+
+def check_words(title: str, instructions: str) -> tuple[str, str]:
+    """Return title and instructions as they are stored; raises InvalidInput."""
+    title, instructions = title.strip(), instructions.strip()
+    if not 1 <= len(title) <= 200 or "\x00" in title + instructions:  # noqa: PLR2004
+        raise InvalidInput("Give the study a title of 1 to 200 characters.")
+    return title, instructions
+
+
+def design_of(connection: Connection, *, study: studies.Study) -> StudyDesign:
+    """Return the settings of a study of the actor's; raises NotFound."""
+    found = protocols.design_of(connection, study.id)
+    if found is None:
+        raise NotFound(f'There is no study named "{study.code}" among yours.')
+    return found
+
+
+def set_design(
+    connection: Connection,
+    *,
+    study: studies.Study,
+    design: StudyDesign,
+    title: str,
+    instructions: str,
+    by: Account,  # noqa: ARG001 - the connection acts for them
+) -> None:
+    """Store a draft's settings; raises InvalidInput, or Conflict once the study is open.
+
+    After opening, app.actions.amend_study changes what may still change.
+    """
+    design.check()
+    title, instructions = check_words(title, instructions)
+    protocols.set_design(connection, study.id, design)
+    protocols.set_words(connection, study.id, title=title, instructions=instructions)
 
 
 def find_study(connection: Connection, *, code: str) -> studies.Study:

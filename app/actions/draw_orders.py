@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from app.db import studies
+from app.db import allocations, studies
 from app.db.session import Connection
-from app.domain.allocation import ALGORITHM, order_cases, order_digest
+from app.domain.allocation import ALGORITHMS, allocate, order_sha256
 from app.domain.errors import Conflict, NotFound
 
 
 def enrol_reader(connection: Connection, *, study: UUID, reader: UUID) -> None:
     """Enrol a reader; their order is drawn now if the study is open, else when it opens."""
-    found = studies.allocation_input(connection, study)
+    found = allocations.allocation_input(connection, study)
     if found is None:
         raise NotFound("There is no such study.")
     if found.state not in {"draft", "open"}:
@@ -21,24 +21,23 @@ def enrol_reader(connection: Connection, *, study: UUID, reader: UUID) -> None:
 
 
 def draw_missing_orders(connection: Connection, *, study: UUID) -> None:
-    """Draw the order of every enrolled reader who has none yet."""
-    found = studies.allocation_input(connection, study)
+    """Draw the order of every enrolled reader who has none yet, in the order of enrolment."""
+    found = allocations.allocation_input(connection, study)
     if found is None:
         raise NotFound("There is no such study.")
-    if found.algorithm != ALGORITHM:
+    if found.algorithm not in ALGORITHMS:
+        known = " and ".join(sorted(ALGORITHMS))
         raise Conflict(
-            f"The study's order is drawn by {found.algorithm}; this version knows {ALGORITHM}."
+            f"The study's order is drawn by {found.algorithm}; this version knows {known}."
         )
-    cases = studies.case_ids(connection, study)
-    for enrolment, reader in studies.waiting_enrolments(connection, study):
-        order = order_cases(cases, seed=found.seed, reader=reader)
-        studies.store_order(
+    plan = allocations.plan_of(connection, study, found)
+    for waiting in allocations.waiting_enrolments(connection, study, found.algorithm):
+        order = allocate(plan, reader=waiting.reader_id, number=waiting.number)
+        allocations.store_order(
             connection,
             study=study,
-            enrolment=enrolment,
-            reader=reader,
-            seed=found.seed,
-            algorithm=ALGORITHM,
-            cases=order,
-            digest=order_digest(order),
+            waiting=waiting,
+            plan=plan,
+            order=order,
+            digest=order_sha256(order, plan.algorithm),
         )

@@ -1,13 +1,15 @@
 """readings.csv of an unblinded study: the file that every result is computed from.
 
-The same frozen study gives the same bytes, so the file's SHA-256 names the data set.
+The same frozen study gives the same bytes, so the file's SHA-256 names the data set. What does not
+count (training, excluded cases, voided readings) is in a file of its own, so that nobody analyses
+it by accident.
 """
 
 import csv
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from app.db import results
 from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account
+from app.domain.counted import MEANING, Place, Uncounted, repeats_alone, why_not_counted
 from app.domain.errors import Conflict
 from app.domain.scores import malignancy_score
 
@@ -91,11 +94,16 @@ COLUMNS = (
     ),
     Column(
         "ai_probability",
-        "Probability of BCC as shown with the reveal; aided rows only",
+        "The model's probability of BCC for the case, shown or not by the protocol; aided rows",
         "0 to 1, or empty",
         lambda r: "" if r.ai_probability is None else r.ai_probability,
     ),
-    Column("ai_call", "The model's call as shown", "BCC, SK or empty", lambda r: r.ai_call or ""),
+    Column(
+        "ai_call",
+        "The model's call, shown or not by the protocol; aided rows only",
+        "BCC, SK or empty",
+        lambda r: r.ai_call or "",
+    ),
     Column(
         "reference_source",
         "How the reference diagnosis was made",
@@ -109,16 +117,109 @@ COLUMNS = (
         lambda r: "yes" if r.simulated else "no",
     ),
     Column("reading_id", "This reading in the audit log", "UUID", lambda r: r.reading_id),
+    Column(
+        "arm",
+        "Whether this reading of the case was to show AI",
+        "with_ai or without_ai",
+        lambda r: r.arm,
+    ),
+    Column("session", "Session of a crossover", "1 or 2", lambda r: r.session),
+    Column("occasion", "First reading of the case, or its repeat", "1 or 2", lambda r: r.occasion),
+    Column("purpose", "What the case is for", "counted or training", lambda r: r.purpose),
+    Column(
+        "management",
+        "What the reader would do, where it is asked",
+        "biopsy, no_biopsy or empty",
+        lambda r: r.management or "",
+    ),
+    Column("comment", "The reader's comment, where it is asked", "text", lambda r: r.comment or ""),
+    Column(
+        "protocol_version",
+        "Version of the protocol the call was locked under",
+        "1, 2, ..., or empty in studies older than versions",
+        lambda r: "" if r.protocol_version is None else r.protocol_version,
+    ),
+    Column(
+        "corrected",
+        "Whether a coordinator corrected this reading; its call as locked is in "
+        "readings_not_counted.csv",
+        "yes or no",
+        lambda r: "yes" if r.correction == "correct" else "no",
+    ),
+)
+WHY = Column(
+    "not_counted_because",
+    "Why the row is not in readings.csv",
+    "; ".join(f"{why}: {meaning}" for why, meaning in MEANING.items()),
+    lambda _: "",
 )
 
 
-def readings_csv(connection: Connection, *, study: Study) -> bytes:
-    """Return readings.csv of an unblinded study; raises Conflict as `check_frozen` does."""
+@dataclass(frozen=True)
+class Readings:
+    """The readings of a study: those that count, and those that do not with the reason."""
+
+    counted: list[results.ExportedReading]
+    others: list[tuple[results.ExportedReading, Uncounted]]
+
+
+def readings_of(connection: Connection, *, study: Study) -> Readings:
+    """Return the readings of an unblinded study, corrected; Conflict as `check_frozen` says."""
     check_frozen(connection, study=study)
+    reasons: dict[str, Uncounted] = {}
+    places: dict[str, Place] = {}
     rows = results.exported_readings(connection, study.id)
+    for row in rows:
+        why = why_not_counted(
+            design=study.design,
+            arm=row.arm,
+            phase=row.phase,
+            purpose=row.purpose,
+            excluded=row.excluded,
+            void=row.correction == "void",
+        )
+        name = str(row.reading_id)
+        if why is None:
+            places[name] = Place(str(row.reader), row.case_code, row.phase, row.occasion)
+        else:
+            reasons[name] = why
+    reasons |= dict.fromkeys(repeats_alone(places), "repeat_alone")
+    found = Readings([], [])
+    for row in rows:
+        why = reasons.get(str(row.reading_id))
+        if why is None:
+            found.counted.append(_as_corrected(row))
+        else:
+            found.others.append((_as_corrected(row), why))
+        if row.correction == "correct":
+            found.others.append((row, "corrected"))
+    return found
+
+
+def _as_corrected(row: results.ExportedReading) -> results.ExportedReading:
+    if row.corrected_call is None or row.corrected_confidence is None:
+        return row
+    return replace(row, call=row.corrected_call, confidence=row.corrected_confidence)
+
+
+def readings_csv(connection: Connection, *, study: Study) -> bytes:
+    """Return readings.csv of an unblinded study: the readings that count, and no other."""
+    return counted_csv(readings_of(connection, study=study))
+
+
+def counted_csv(found: Readings) -> bytes:
+    """Return the bytes of readings.csv."""
     return table_csv(
         [column.name for column in COLUMNS],
-        [[column.cell(row) for column in COLUMNS] for row in rows],
+        [[column.cell(row) for column in COLUMNS] for row in found.counted],
+    )
+
+
+def others_csv(found: Readings) -> bytes:
+    """Return the bytes of readings_not_counted.csv: the same columns, and the reason."""
+    return table_csv(
+        [*(column.name for column in COLUMNS), WHY.name],
+        [[*(column.cell(row) for column in COLUMNS), why] for row, why in found.others],
     )
 
 

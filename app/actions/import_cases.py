@@ -242,5 +242,6 @@ def _new_case(case: CaseRow, images: list[cases.NewImage]) -> cases.NewCase:
         fitzpatrick=None if case.fitzpatrick is None else str(case.fitzpatrick),
         diagnosis=case.diagnosis or None,
         diagnosis_source=case.diagnosis_source or "not stated",
+        purpose="training" if case.training else "counted",
         images=images,
     )

@@ -1,4 +1,4 @@
-"""Reading a case: served, locked unaided, AI released, locked aided.
+"""Reading a case: served, locked unaided, AI released (or withheld), locked aided.
 
 Every step is one transaction; the caller commits before it answers. The database refuses steps
 out of order, so what is here decides only what to say.
@@ -68,7 +68,7 @@ def image_key(connection: Connection, *, assignment_id: UUID, position: int) -> 
 def overlay_key(connection: Connection, *, assignment_id: UUID, position: int) -> str:
     """Return where an overlay lies once it was released; raises NotFound before."""
     for overlay in readings.shown_ai(connection, assignment_id):
-        if overlay.image_position == position:
+        if overlay.image_position == position and overlay.overlay_key is not None:
             return overlay.overlay_key
     raise NotFound(NO_CASE)
 
@@ -107,12 +107,31 @@ def reveal(connection: Connection, *, assignment_id: UUID) -> None:
 def lock_aided(
     connection: Connection, *, assignment_id: UUID, submission: Submission, pause: bool = False
 ) -> None:
-    """Lock the actor's aided call (t3); show the next case, unless the reader wants a pause."""
+    """Lock the actor's aided call (t3); show the next case, unless the reader wants a pause.
+
+    Nor is it shown after a training case, whose feedback comes first, at the end of a sitting, or
+    where a session ends.
+    """
     assignment = _find(connection, assignment_id)
     _lock(connection, assignment, Phase.AIDED, submission)
-    # A new version of the consent text holds back the next case, not the call just made.
-    if not pause and not people.consent_is_due(connection, assignment.study_id):
-        serve_next(connection, study=assignment.study_id)
+    following = readings.current_assignment(connection, assignment.study_id)
+    if (
+        pause
+        or following is None
+        or assignment.purpose == "training"
+        or following.session != assignment.session
+        or sitting_is_over(study_of(connection, assignment_id=assignment_id))
+        # A new version of the consent text holds back the next case, not the call just made.
+        or people.consent_is_due(connection, assignment.study_id)
+    ):
+        return
+    serve_next(connection, study=assignment.study_id)
+
+
+def sitting_is_over(study: readings.ReaderStudy) -> bool:
+    """Say whether the last finished case ended a sitting and others are to come."""
+    done, each = study.finished, study.cases_per_sitting
+    return each is not None and 0 < done < study.cases and done % each == 0
 
 
 def _find(connection: Connection, assignment_id: UUID) -> readings.Assignment:

@@ -3,7 +3,9 @@
 They are marked as simulated in their account, in every list and in every file. The signal model
 is the equal-variance one of signal detection theory: a case shows the reader an evidence e, normal
 with variance 1, its mean chosen so that P(e > 0 | BCC) is the sensitivity and P(e < 0 | SK) the
-specificity. The aided evidence is e + reliance * logit(probability shown).
+specificity. The aided evidence is e + reliance * logit(probability shown); where the label alone is
+shown, it counts as a logit of 2 towards its class, and a map alone moves nothing. A case that comes
+again shows the same evidence plus a little noise.
 """
 
 import math
@@ -14,17 +16,21 @@ from statistics import NormalDist
 from uuid import UUID, uuid4
 
 from app.actions import read_case
+from app.actions.amend_study import override_washout
 from app.actions.draw_orders import enrol_reader
-from app.db import accounts, readings
+from app.db import accounts, protocols, readings
 from app.db.administrator import CaseTruth
 from app.db.session import Database, Role
 from app.db.studies import Study
-from app.domain.access import AccountRole
+from app.domain.access import Account, AccountRole
 from app.domain.errors import Conflict, InvalidInput
-from app.domain.reading import ReadingState, Submission
+from app.domain.reading import Questions, ReadingState, Submission
 from app.domain.scores import Diagnosis
+from app.domain.study_design import Management
 
 NORMAL = NormalDist()
+AGAIN = 0.3  # standard deviation of what a second look at a case adds
+LABEL = 2.0  # what a label without a probability weighs, as a logit
 SURE = 1e-6  # probabilities are kept this far from 0 and 1 before the logit
 
 
@@ -62,8 +68,12 @@ def simulate_readers(
     seed: int,
     skill: Skill,
     progress: Callable[[int, int], None],
+    by: Account,
 ) -> None:
-    """Let `readers` simulated readers read the whole study.
+    """Let `readers` simulated readers read the whole study, on behalf of its coordinator.
+
+    A program remembers no case: in a crossover each gets a washout of no days, written down with
+    that reason as any other.
 
     `truth` comes from the administrator: no role of the application may read it while the study
     is open. The same seed gives the same calls for the same case codes, so that a run that was
@@ -75,31 +85,57 @@ def simulate_readers(
         raise InvalidInput("Simulate between 1 and 100 readers.")
     done = 0
     for number in range(1, readers + 1):
-        reader = _reader(database, study, seed, number)
+        reader = _reader(database, study, seed, number, by)
         while (case := _next_case(database, study, reader)) is not None:
             known = truth[case.assignment.case_id]
             chance = random.Random(f"{seed}:{number}:{known.code}")  # noqa: S311 - no secret
-            _read(database, case, reader, skill, skill.evidence(known.diagnosis, chance))
+            evidence = skill.evidence(known.diagnosis, chance)
+            if case.assignment.position > len(truth):  # a case that was read before
+                again = random.Random(f"{seed}:{number}:{case.assignment.position}")  # noqa: S311
+                evidence += again.gauss(0.0, AGAIN)
+            _read(database, study, case, reader, skill, evidence)
             done += 1
-            progress(done, readers * len(truth))
+            progress(done, max(done, readers * _expected(database, study, reader)))
 
 
-def _reader(database: Database, study: Study, seed: int, number: int) -> UUID:
+def _expected(database: Database, study: Study, reader: UUID) -> int:
+    with database.begin(Role.READER, actor=reader) as connection:
+        return read_case.find_reader_study(connection, code=study.code).cases
+
+
+def _reader(database: Database, study: Study, seed: int, number: int, by: Account) -> UUID:
     email = f"simulated-{seed}-{number}@{study.code}.invalid"
     with database.begin(Role.ACCOUNT, actor=None) as connection:
         known = accounts.credentials_of(connection, email)
         if known is not None:
-            return known.id
-        reader = accounts.insert_account(
-            connection,
-            email=email,
-            name=f"Simulated reader {number} (seed {seed})",
-            role=AccountRole.READER,
-            password_hash=None,
-            simulated=True,
-        )
-        enrol_reader(connection, study=study.id, reader=reader)
+            reader = known.id
+        else:
+            reader = accounts.insert_account(
+                connection,
+                email=email,
+                name=f"Simulated reader {number} (seed {seed})",
+                role=AccountRole.READER,
+                password_hash=None,
+                simulated=True,
+            )
+            enrol_reader(connection, study=study.id, reader=reader)
+    if study.design == "crossover":
+        _waive_washout(database, study, reader, by)
     return reader
+
+
+def _waive_washout(database: Database, study: Study, reader: UUID, by: Account) -> None:
+    with database.begin(Role.COORDINATOR, actor=by.id) as connection:
+        if any(row.reader_id == reader for row in protocols.overrides_of(connection, study.id)):
+            return
+        override_washout(
+            connection,
+            study=study,
+            reader=reader,
+            days=0,
+            reason="A simulated reader: a program that remembers no case.",
+            by=by,
+        )
 
 
 def _next_case(database: Database, study: Study, reader: UUID) -> read_case.CaseView | None:
@@ -109,28 +145,50 @@ def _next_case(database: Database, study: Study, reader: UUID) -> read_case.Case
 
 
 def _read(
-    database: Database, case: read_case.CaseView, reader: UUID, skill: Skill, evidence: float
+    database: Database,
+    study: Study,
+    case: read_case.CaseView,
+    reader: UUID,
+    skill: Skill,
+    evidence: float,
 ) -> None:
     """Read one case as a person would, a transaction a step, from the state it is in."""
     assignment = case.assignment.id
+    with database.begin(Role.READER, actor=reader) as connection:
+        asked = read_case.find_reader_study(connection, code=study.code).questions
     if case.state is ReadingState.SERVED:
         with database.begin(Role.READER, actor=reader) as connection:
-            submission = _submission(evidence)
+            submission = _submission(evidence, asked)
             read_case.lock_unaided(connection, assignment_id=assignment, submission=submission)
+    with database.begin(Role.READER, actor=reader) as connection:
+        now = read_case.current_case(connection, study=study.id)
+    if now is None or now.assignment.id != assignment:
+        return  # the AI is withheld, and the case done
     with database.begin(Role.READER, actor=reader) as connection:
         read_case.reveal(connection, assignment_id=assignment)
     with database.begin(Role.READER, actor=reader) as connection:
-        shown = readings.shown_ai(connection, assignment)
-    aided = evidence + skill.reliance * _logit(shown[0].probability)
+        shown = readings.shown_ai(connection, assignment)[0]
+    aided = evidence + skill.reliance * _advice(shown)
     with database.begin(Role.READER, actor=reader) as connection:
-        submission = _submission(aided)
+        submission = _submission(aided, asked)
         read_case.lock_aided(connection, assignment_id=assignment, submission=submission)
 
 
-def _submission(evidence: float) -> Submission:
+def _submission(evidence: float, asked: Questions) -> Submission:
     """Call by the sign of the evidence; be as sure as the evidence is strong."""
     confidence = round(100 * (2 * NORMAL.cdf(abs(evidence)) - 1))
-    return Submission("BCC" if evidence > 0 else "SK", confidence, uuid4(), None)
+    management: Management | None = None
+    if asked.management:
+        management = "biopsy" if evidence > 0 else "no_biopsy"
+    return Submission("BCC" if evidence > 0 else "SK", confidence, uuid4(), None, management)
+
+
+def _advice(shown: readings.ShownOverlay) -> float:
+    if shown.probability is not None:
+        return _logit(shown.probability)
+    if shown.call is not None:
+        return LABEL if shown.call == "BCC" else -LABEL
+    return 0.0
 
 
 def _logit(probability: float) -> float:

@@ -5,12 +5,11 @@ What cannot be shown so is a log that was made anew as a whole: give an earlier 
 
 import json
 from collections.abc import Iterable, Mapping
-from uuid import UUID
 
 from app.actions.verify_pack import Verdict, said
-from app.db.administrator import StoredOrder, StudyRecords
-from app.domain.allocation import ALGORITHM, order_cases, order_digest
+from app.db.administrator import StudyRecords
 from app.domain.audit_chain import Anchor, AuditEvent, verify_chain
+from app.domain.logged_orders import orders_of_log
 
 
 def verify_study(records: StudyRecords, *, anchors: Iterable[Anchor] = ()) -> Verdict:
@@ -21,8 +20,7 @@ def verify_study(records: StudyRecords, *, anchors: Iterable[Anchor] = ()) -> Ve
     for table, held in records.rows.items():
         problems += _compare_table(table, held, records.events)
     problems += _compare_study(records)
-    cases = list(records.rows["study_case"])
-    problems += [problem for order in records.orders for problem in _check_order(order, cases)]
+    problems += _check_orders(records)
     problems += [f"the guard {name} is missing or switched off" for name in records.disabled_guards]
     rows = sum(map(len, records.rows.values()))
     checked = (
@@ -69,12 +67,16 @@ def _holds(row: Mapping[str, object], logged: Mapping[str, object]) -> bool:
     return all(name in row and row[name] == value for name, value in logged.items())
 
 
-def _check_order(order: StoredOrder, cases: list[str]) -> list[str]:
-    derived = order_cases(map(UUID, cases), seed=order.seed, reader=order.reader_id)
-    if (
-        order.algorithm == ALGORITHM
-        and order.cases == derived
-        and order_digest(derived) == order.order_sha256
-    ):
-        return []
-    return [f"the order of reader {order.reader_id} does not follow from its seed"]
+def _check_orders(records: StudyRecords) -> list[str]:
+    """Derive each order again from the log, and compare it with the stored one, arm and all."""
+    try:
+        logged = orders_of_log(records.events)
+    except (ValueError, TypeError, KeyError) as fault:
+        return [f"the log's events do not fit together ({fault!r})"]
+    wrong = [
+        f"the order of reader {stored.reader_id} does not follow from its seed"
+        for stored in records.orders
+        if stored.order != logged.orders.get(str(stored.reader_id))
+        or stored.order_sha256 != logged.digests[str(stored.reader_id)]
+    ]
+    return [*logged.problems, *(problem for problem in wrong if problem not in logged.problems)]

@@ -91,6 +91,7 @@ def simulate(arguments: argparse.Namespace, settings: Settings) -> int:
                 seed=arguments.seed,
                 skill=skill,
                 progress=progress,
+                by=coordinator,
             )
     print(
         f"{arguments.readers} simulated readers have read {study.code}. They are marked as "

@@ -7,6 +7,7 @@ import psycopg
 from psycopg import sql
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
+from app.domain.allocation import Assigned
 from app.domain.audit_chain import Anchor, AuditEvent
 from app.domain.scores import Diagnosis
 
@@ -47,12 +48,17 @@ AUDITED = {
     "consent_text": "id",
     "consent": "id",
     "seen_before_acknowledgement": "id",
+    "protocol_version": "id",
+    "case_exclusion": "id",
+    "washout_override": "id",
+    "reading_correction": "id",
 }
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
 _LIVING = ("account", "study", "invitation", "api_token")
 _OF_MODELS = ("model_version", "training_list")
 _KEPT = (*AUDITED, *_OF_MODELS, "training_image", "coordinator", "assignment", "audit_event")
+_BESIDE = ("protocol_version", "case_exclusion", "washout_override", "reading_correction")
 _IN_DRAFT = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction")
 GUARDS: dict[str, tuple[str, ...]] = {
     "audit": (*AUDITED, *_OF_MODELS, "coordinator", *_LIVING),
@@ -70,6 +76,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "reveal",
         "seen_before_acknowledgement",
         "api_token",
+        *_BESIDE,
     ),
     "guard_new": ("study",),
     "guard_part": ("enrolment", "coordinator", "membership"),
@@ -92,18 +99,19 @@ GUARDS: dict[str, tuple[str, ...]] = {
     ),
     "check_order": ("allocation",),
     "check_list": ("training_list",),
+    "write_protocol": ("study",),
+    "apply": ("protocol_version",),
+    "amend": ("case_exclusion", "washout_override"),
 }
 
 
 @dataclass(frozen=True)
 class StoredOrder:
-    """A reader's order: what it was drawn from, and the cases as they stand in the table."""
+    """A reader's order as it stands in the table, with its digest as it was stored."""
 
     reader_id: UUID
-    seed: int
-    algorithm: str
     order_sha256: str
-    cases: list[UUID]
+    order: list[Assigned]
 
 
 @dataclass(frozen=True)
@@ -147,15 +155,7 @@ def records_of(administrator_url: str, code: str) -> StudyRecords | None:
             "SELECT * FROM audit_event WHERE chain = %s ORDER BY seq",
             [study],
         )
-        orders = fetch_all(
-            connection,
-            StoredOrder,
-            """SELECT l.reader_id, l.seed, l.algorithm, l.order_sha256,
-                   array_agg(a.case_id ORDER BY a.position) AS cases
-               FROM allocation l JOIN assignment a USING (enrolment_id)
-               WHERE l.study_id = %s GROUP BY l.enrolment_id""",
-            [study],
-        )
+        orders = _orders(connection, study)
         found = connection.execute(
             """SELECT c.relname || '.' || t.tgname FROM pg_trigger t
                JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -172,6 +172,20 @@ def records_of(administrator_url: str, code: str) -> StudyRecords | None:
             orders=orders,
             disabled_guards=sorted(needed - on_guard),
         )
+
+
+def _orders(connection: Connection, study: UUID) -> list[StoredOrder]:
+    found = connection.execute(
+        """SELECT l.reader_id, l.order_sha256, a.case_id, a.arm, a.session, a.occasion
+           FROM allocation l JOIN assignment a USING (enrolment_id)
+           WHERE l.study_id = %s ORDER BY l.reader_id, a.position""",
+        [study],
+    )
+    orders: dict[UUID, StoredOrder] = {}
+    for reader, digest, *entry in found:
+        stored = orders.setdefault(reader, StoredOrder(reader, digest, []))
+        stored.order.append(Assigned(*entry))
+    return list(orders.values())
 
 
 def _rows(connection: Connection, table: str, key: str, study: UUID) -> dict[str, str]:

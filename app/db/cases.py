@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.db.session import Connection, fetch_all, fetch_value
 from app.domain.image_quality import ImageQuality
+from app.domain.study_design import Purpose
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class NewCase:
     fitzpatrick: str | None
     diagnosis: str | None  # None: an adjudicator records it
     diagnosis_source: str
+    purpose: Purpose
     images: list[NewImage]
 
 
@@ -69,8 +71,8 @@ def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID)
     case_id: UUID = fetch_value(
         connection,
         """INSERT INTO study_case (study_id, code, patient_code, lesion_code, age, sex,
-               anatomical_site, fitzpatrick)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id""",
+               anatomical_site, fitzpatrick, purpose)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id""",
         [
             study,
             case.code,
@@ -80,6 +82,7 @@ def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID)
             case.sex,
             case.anatomical_site,
             case.fitzpatrick,
+            case.purpose,
         ],
     )
     if case.diagnosis is not None:

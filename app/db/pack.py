@@ -9,6 +9,7 @@ from uuid import UUID
 from app.db.session import Connection, fetch_all, fetch_one, fetch_stream, fetch_value
 from app.domain.audit_chain import AuditEvent
 from app.domain.scores import Diagnosis
+from app.domain.study_design import Arm
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class ExportedPlace:
     reader: int
     position: int
     code: str
+    arm: Arm
+    session: int
+    occasion: int
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def exported_order(connection: Connection, study: UUID) -> Iterator[ExportedPlac
         "WITH readers AS ("
         + _READERS
         + """)
-        SELECT r.reader, a.position, c.code FROM assignment a
+        SELECT r.reader, a.position, c.code, a.arm, a.session, a.occasion FROM assignment a
         JOIN readers r ON r.enrolment_id = a.enrolment_id JOIN study_case c ON c.id = a.case_id
         ORDER BY r.reader, a.position""",
         {"study": study},

@@ -1,11 +1,20 @@
 """The reader's side: assignments, served cases, locked calls, the released AI output."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
-from app.domain.reading import LockedCall, Phase, ReadingState, Submission, state_of
+from app.domain.reading import (
+    LockedCall,
+    Phase,
+    Questions,
+    ReadingState,
+    Submission,
+    state_of,
+)
 from app.domain.scores import Diagnosis
+from app.domain.study_design import Design, Purpose
 
 
 @dataclass(frozen=True)
@@ -18,9 +27,19 @@ class ReaderStudy:
     instructions: str
     state: str
     demonstration: bool
+    design: Design
+    washout_days: int
+    ask_management: bool
+    ask_comment: bool
+    cases_per_sitting: int | None
     order_sha256: str | None
-    cases: int
+    cases: int  # to be read: a case that comes twice counts twice, an excluded one not
     finished: int
+
+    @property
+    def questions(self) -> Questions:
+        """Return what is asked beside call and confidence."""
+        return Questions(management=self.ask_management, comment=self.ask_comment)
 
 
 @dataclass(frozen=True)
@@ -31,16 +50,23 @@ class Assignment:
     study_id: UUID
     case_id: UUID
     position: int
+    session: int
+    purpose: Purpose
     served: bool
     unaided: bool
     revealed: bool
     aided: bool
+    withheld: bool  # known once the unaided call is locked and committed; False before
 
     @property
     def state(self) -> ReadingState:
         """Return how far the reader is with it."""
         return state_of(
-            served=self.served, unaided=self.unaided, revealed=self.revealed, aided=self.aided
+            served=self.served,
+            unaided=self.unaided,
+            revealed=self.revealed,
+            aided=self.aided,
+            withheld=self.withheld,
         )
 
 
@@ -58,36 +84,54 @@ class CaseImage:
 
 @dataclass(frozen=True)
 class ShownOverlay:
-    """One row of what was released: the case's prediction and one image's overlay."""
+    """One row of what was released: the case's prediction and one image's overlay.
 
-    call: Diagnosis
-    probability: float
+    None where the study does not show it; the threshold comes with probability and label.
+    """
+
+    call: Diagnosis | None
+    probability: float | None
     model_name: str
-    threshold: float
-    map_scale: float
-    map_rows: int
-    map_columns: int
+    threshold: float | None
+    map_scale: float | None
+    map_rows: int | None
+    map_columns: int | None
     demonstration: bool
     image_position: int
-    overlay_key: str
+    overlay_key: str | None
 
 
+@dataclass(frozen=True)
+class TrainingTruth:
+    """The reference standard of a training case, given after its last lock."""
+
+    diagnosis: Diagnosis
+    source: str
+
+
+# Excluded cases that were not finished are not to be read any more.
 _READER_STUDY = """
-    SELECT s.id, s.code, s.title, s.instructions, s.state, s.demonstration, l.order_sha256,
-           coalesce(l.cases, 0) AS cases,
+    SELECT s.id, s.code, s.title, s.instructions, s.state, s.demonstration, s.design,
+           s.washout_days, s.ask_management, s.ask_comment, s.cases_per_sitting, l.order_sha256,
+           coalesce(l.cases, 0) - (SELECT count(*) FROM assignment a
+               JOIN case_exclusion x ON x.case_id = a.case_id
+               WHERE a.study_id = s.id AND a.reader_id = e.reader_id AND NOT EXISTS
+                   (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')
+               AND a.id NOT IN (SELECT withheld(s.id))) AS cases,
            (SELECT count(*) FROM reading r WHERE r.study_id = s.id AND r.reader_id = e.reader_id
-                AND r.phase = 'aided') AS finished
+                AND r.phase = 'aided') + (SELECT count(*) FROM withheld(s.id)) AS finished
     FROM enrolment e JOIN study s ON s.id = e.study_id
     LEFT JOIN allocation l ON l.enrolment_id = e.id
     WHERE e.reader_id = actor()
 """
 
 _ASSIGNMENT = """
-    SELECT a.id, a.study_id, a.case_id, a.position,
+    SELECT a.id, a.study_id, a.case_id, a.position, a.session, a.purpose,
            EXISTS (SELECT FROM served WHERE assignment_id = a.id) AS served,
            EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'unaided') AS unaided,
            EXISTS (SELECT FROM reveal WHERE assignment_id = a.id) AS revealed,
-           EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided') AS aided
+           EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided') AS aided,
+           a.id IN (SELECT withheld(a.study_id)) AS withheld
     FROM assignment a
 """
 
@@ -108,16 +152,42 @@ def reader_study_by_id(connection: Connection, study: UUID) -> ReaderStudy | Non
 
 
 def current_assignment(connection: Connection, study: UUID) -> Assignment | None:
-    """Return the first case of the actor's order that is not finished."""
+    """Return the first case of the actor's order that is neither finished nor excluded."""
     return fetch_one(
         connection,
         Assignment,
         _ASSIGNMENT
         + """WHERE a.study_id = %s AND a.reader_id = actor()
              AND NOT EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')
+             AND a.id NOT IN (SELECT withheld(%s))
+             AND NOT EXISTS (SELECT FROM case_exclusion x WHERE x.case_id = a.case_id)
              ORDER BY a.position LIMIT 1""",
-        [study],
+        [study, study],
     )
+
+
+def last_finished(connection: Connection, study: UUID) -> Assignment | None:
+    """Return the case that the actor finished last."""
+    return fetch_one(
+        connection,
+        Assignment,
+        _ASSIGNMENT
+        + """WHERE a.study_id = %s AND a.reader_id = actor()
+             AND (EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')
+                  OR a.id IN (SELECT withheld(%s)))
+             ORDER BY a.position DESC LIMIT 1""",
+        [study, study],
+    )
+
+
+def waits_until(connection: Connection, assignment: UUID) -> datetime | None:
+    """Return when the washout before this assignment ends; None when it need not wait."""
+    return fetch_value(connection, "SELECT waits_until(%s)", [assignment])
+
+
+def training_truth(connection: Connection, assignment: UUID) -> TrainingTruth | None:
+    """Return the reference standard of a finished training case of the actor's; else None."""
+    return fetch_one(connection, TrainingTruth, "SELECT * FROM training_truth(%s)", [assignment])
 
 
 def assignment_by_id(connection: Connection, assignment: UUID) -> Assignment | None:
@@ -155,7 +225,8 @@ def locked_call(connection: Connection, assignment: UUID, phase: Phase) -> Locke
     return fetch_one(
         connection,
         LockedCall,
-        """SELECT phase, call, confidence, submission_id, locked_at FROM reading
+        """SELECT phase, call, confidence, submission_id, locked_at, management, comment
+           FROM reading
            WHERE assignment_id = %s AND phase = %s AND reader_id = actor()""",
         [assignment, phase],
     )
@@ -168,8 +239,8 @@ def insert_reading(
     inserted: UUID | None = fetch_value(
         connection,
         """INSERT INTO reading (assignment_id, study_id, reader_id, phase, call, confidence,
-               submission_id, active_milliseconds)
-           VALUES (%s, %s, actor(), %s, %s, %s, %s, %s)
+               submission_id, active_milliseconds, management, comment)
+           VALUES (%s, %s, actor(), %s, %s, %s, %s, %s, %s, %s)
            ON CONFLICT DO NOTHING RETURNING id""",
         [
             assignment.id,
@@ -179,6 +250,8 @@ def insert_reading(
             submission.confidence,
             submission.submission_id,
             submission.active_milliseconds,
+            submission.management,
+            submission.comment,
         ],
     )
     return inserted is not None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -11,11 +12,15 @@ from psycopg.types.json import Jsonb
 from app.db.session import Connection, fetch_all, fetch_stream, fetch_value
 from app.domain.audit_chain import AuditEvent
 from app.domain.scores import Diagnosis
+from app.domain.study_design import Arm, Management, Purpose
 
 
 @dataclass(frozen=True)
 class ExportedReading:
-    """One locked call with everything around it; AI output only where it was shown."""
+    """One locked call with everything around it; AI output only of a case with AI.
+
+    `call` and `confidence` are as locked; `correction` is the newest, if there is any.
+    """
 
     reader: int  # 1, 2, ... in the order of enrolment
     simulated: bool
@@ -35,6 +40,17 @@ class ExportedReading:
     ai_probability: float | None
     ai_call: Diagnosis | None
     reading_id: UUID
+    arm: Arm
+    session: int
+    occasion: int
+    purpose: Purpose
+    management: Management | None
+    comment: str | None
+    protocol_version: int | None
+    excluded: bool
+    correction: Literal["void", "correct"] | None
+    corrected_call: Diagnosis | None
+    corrected_confidence: int | None
 
 
 @dataclass(frozen=True)
@@ -128,7 +144,10 @@ def exported_readings(connection: Connection, study: UUID) -> list[ExportedReadi
                d.source AS reference_source, r.phase, r.call, r.confidence, a.position,
                s.served_at, r.locked_at, v.revealed_at, r.active_milliseconds,
                m.name AS model_name, m.weights_sha256, p.probability AS ai_probability,
-               p.call AS ai_call, r.id AS reading_id
+               p.call AS ai_call, r.id AS reading_id, a.arm, a.session, a.occasion, a.purpose,
+               r.management, r.comment, r.protocol_version, x.case_id IS NOT NULL AS excluded,
+               k.kind AS correction, k.call AS corrected_call,
+               k.confidence AS corrected_confidence
         FROM reading r
         JOIN readers n ON n.reader_id = r.reader_id
         JOIN assignment a ON a.id = r.assignment_id
@@ -138,6 +157,9 @@ def exported_readings(connection: Connection, study: UUID) -> list[ExportedReadi
         LEFT JOIN reveal v ON v.assignment_id = a.id AND r.phase = 'aided'
         LEFT JOIN case_prediction p ON p.id = v.case_prediction_id
         LEFT JOIN model_version m ON m.id = p.model_version_id
+        LEFT JOIN case_exclusion x ON x.case_id = a.case_id
+        LEFT JOIN LATERAL (SELECT * FROM reading_correction k WHERE k.reading_id = r.id
+                           ORDER BY k.made_at DESC, k.id DESC LIMIT 1) k ON true
         WHERE r.study_id = %(study)s
         ORDER BY n.number, a.position, r.phase DESC""",
         {"study": study},
@@ -165,11 +187,4 @@ def record_event(
 
 def current_data_sha256(connection: Connection, study: UUID) -> str:
     """Digest the readings as the database did at unblinding, to compare with what was frozen."""
-    return fetch_value(
-        connection,
-        """SELECT encode(sha256(convert_to(coalesce(string_agg(
-               concat_ws(',', assignment_id, phase, call, confidence, submission_id), E'\\n'
-               ORDER BY assignment_id, phase), ''), 'UTF8')), 'hex')
-           FROM reading WHERE study_id = %s""",
-        [study],
-    )
+    return fetch_value(connection, "SELECT data_digest(%s)", [study])

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
 from app.domain.scores import Diagnosis
+from app.domain.study_design import Design, Purpose
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Study:
     state: str
     seed: int
     allocation_algorithm: str
+    design: Design
     model_version_id: UUID | None
     demonstration: bool
     opened_at: datetime | None
@@ -54,6 +56,7 @@ class ReaderProgress:
     assigned: int
     unaided: int
     aided: int
+    finished: int  # of assigned: an aided call, or an unaided one where the AI is withheld
     last_reading_at: datetime | None
 
 
@@ -92,6 +95,8 @@ class CaseRow:
 
     id: UUID
     code: str
+    purpose: Purpose
+    excluded: str | None  # why it does not count any more
     images: int
     scored: int
     reference_source: str | None  # None: no diagnosis is recorded yet
@@ -100,8 +105,9 @@ class CaseRow:
 
 _STUDY = """
     SELECT s.id, s.code, s.title, s.instructions, s.positive_class, s.state, s.seed,
-           s.allocation_algorithm, s.model_version_id, s.demonstration, s.opened_at, s.closed_at,
-           s.unblinded_at, a.name AS unblinded_by_name, s.unblinding_reason, s.data_sha256
+           s.allocation_algorithm, s.design, s.model_version_id, s.demonstration, s.opened_at,
+           s.closed_at, s.unblinded_at, a.name AS unblinded_by_name, s.unblinding_reason,
+           s.data_sha256
     FROM study s LEFT JOIN account a ON a.id = s.unblinded_by
 """
 
@@ -169,19 +175,25 @@ def set_unblinded(connection: Connection, study: UUID, *, by: UUID, reason: str)
 
 
 def counts_of(connection: Connection, study: UUID) -> StudyCounts:
-    """Count a study's cases and what of them is scored by the study's model version."""
+    """Count a study's cases, excluded ones left out, and what of them its model has scored."""
     found = fetch_one(
         connection,
         StudyCounts,
-        """SELECT (SELECT count(*) FROM study_case WHERE study_id = s.id) AS cases,
-               (SELECT count(*) FROM image WHERE study_id = s.id) AS images,
-               (SELECT count(*) FROM image WHERE study_id = s.id AND synthetic) AS synthetic_images,
+        """WITH included AS (SELECT id FROM study_case WHERE study_id = %(study)s
+               AND id NOT IN (SELECT case_id FROM case_exclusion WHERE study_id = %(study)s)),
+           pictures AS (SELECT id, synthetic FROM image
+               WHERE study_id = %(study)s AND case_id IN (SELECT id FROM included))
+           SELECT (SELECT count(*) FROM included) AS cases,
+               (SELECT count(*) FROM pictures) AS images,
+               (SELECT count(*) FROM pictures WHERE synthetic) AS synthetic_images,
                (SELECT count(*) FROM prediction p WHERE p.study_id = s.id
-                   AND p.model_version_id = s.model_version_id) AS scored_images,
+                   AND p.model_version_id = s.model_version_id
+                   AND p.image_id IN (SELECT id FROM pictures)) AS scored_images,
                (SELECT count(*) FROM case_prediction p WHERE p.study_id = s.id
-                   AND p.model_version_id = s.model_version_id) AS scored_cases
-           FROM study s WHERE s.id = %s""",
-        [study],
+                   AND p.model_version_id = s.model_version_id
+                   AND p.case_id IN (SELECT id FROM included)) AS scored_cases
+           FROM study s WHERE s.id = %(study)s""",
+        {"study": study},
     )
     return found or StudyCounts(0, 0, 0, 0, 0)
 
@@ -195,10 +207,12 @@ def progress_of(connection: Connection, study: UUID) -> list[ReaderProgress]:
                coalesce(l.cases, 0) AS assigned,
                count(r.id) FILTER (WHERE r.phase = 'unaided') AS unaided,
                count(r.id) FILTER (WHERE r.phase = 'aided') AS aided,
+               count(r.id) FILTER (WHERE r.phase = 'aided' OR s.arm = 'without_ai') AS finished,
                max(r.locked_at) AS last_reading_at
            FROM enrolment e JOIN account a ON a.id = e.reader_id
            LEFT JOIN allocation l ON l.enrolment_id = e.id
            LEFT JOIN reading r ON r.study_id = e.study_id AND r.reader_id = e.reader_id
+           LEFT JOIN assignment s ON s.id = r.assignment_id
            WHERE e.study_id = %s
            GROUP BY e.reader_id, a.name, a.email, a.simulated, e.enrolled_at,
                l.order_sha256, l.cases
@@ -223,13 +237,15 @@ def cases_of(connection: Connection, study: UUID) -> list[CaseRow]:
     return fetch_all(
         connection,
         CaseRow,
-        """SELECT c.id, c.code, count(i.id) AS images, count(p.id) AS scored,
-               r.source AS reference_source, bool_or(i.synthetic) AS synthetic
+        """SELECT c.id, c.code, c.purpose, x.reason AS excluded, count(i.id) AS images,
+               count(p.id) AS scored, r.source AS reference_source,
+               bool_or(i.synthetic) AS synthetic
            FROM study_case c JOIN study s ON s.id = c.study_id
            LEFT JOIN reference_diagnosis r ON r.case_id = c.id
            JOIN image i ON i.case_id = c.id
+           LEFT JOIN case_exclusion x ON x.case_id = c.id
            LEFT JOIN prediction p ON p.image_id = i.id AND p.model_version_id = s.model_version_id
-           WHERE c.study_id = %s GROUP BY c.id, c.code, r.source ORDER BY c.code""",
+           WHERE c.study_id = %s GROUP BY c.id, c.code, r.source, x.reason ORDER BY c.code""",
         [study],
     )
 
@@ -259,68 +275,3 @@ def enrol(connection: Connection, *, study: UUID, reader: UUID) -> UUID | None:
            ON CONFLICT (study_id, reader_id) DO NOTHING RETURNING id""",
         [study, reader],
     )
-
-
-@dataclass(frozen=True)
-class AllocationInput:
-    """What the order of a reader is drawn from."""
-
-    code: str
-    state: str
-    seed: int
-    algorithm: str
-
-
-def allocation_input(connection: Connection, study: UUID) -> AllocationInput | None:
-    """Return the seed and algorithm of a study."""
-    return fetch_one(
-        connection,
-        AllocationInput,
-        "SELECT code, state, seed, allocation_algorithm AS algorithm FROM study WHERE id = %s",
-        [study],
-    )
-
-
-def case_ids(connection: Connection, study: UUID) -> list[UUID]:
-    """Return the ids of a study's cases, in no particular order."""
-    found = connection.execute("SELECT id FROM study_case WHERE study_id = %s", [study])
-    return [row[0] for row in found]
-
-
-def waiting_enrolments(connection: Connection, study: UUID) -> list[tuple[UUID, UUID]]:
-    """Return (enrolment, reader) of readers who have no order yet."""
-    found = connection.execute(
-        """SELECT e.id, e.reader_id FROM enrolment e WHERE e.study_id = %s
-           AND NOT EXISTS (SELECT FROM allocation l WHERE l.enrolment_id = e.id)""",
-        [study],
-    )
-    return [(row[0], row[1]) for row in found]
-
-
-def store_order(
-    connection: Connection,
-    *,
-    study: UUID,
-    enrolment: UUID,
-    reader: UUID,
-    seed: int,
-    algorithm: str,
-    cases: list[UUID],
-    digest: str,
-) -> None:
-    """Store a reader's order: once, never changed."""
-    connection.execute(
-        """INSERT INTO allocation
-               (enrolment_id, study_id, reader_id, seed, algorithm, cases, order_sha256)
-           VALUES (%s, %s, %s, %s, %s, %s, %s)""",
-        [enrolment, study, reader, seed, algorithm, len(cases), digest],
-    )
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """INSERT INTO assignment (enrolment_id, study_id, reader_id, case_id, position)
-               VALUES (%s, %s, %s, %s, %s)""",
-            [
-                (enrolment, study, reader, case, position)
-                for position, case in enumerate(cases, start=1)
-            ],
-        )

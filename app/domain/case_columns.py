@@ -49,13 +49,15 @@ class Columns:
     patient_id: str = "patient_id"
     lesion_id: str = "lesion_id"
     synthetic: str = "synthetic"
+    training: str = "training"
 
     @property
     def names(self) -> frozenset[str]:
         """All columns of this format."""
         single = (self.case_id, self.image, self.diagnosis_source, self.age, self.sex)
         more = (self.anatomical_site, self.fitzpatrick, self.modality, self.patient_id)
-        return frozenset((*single, *more, self.lesion_id, self.synthetic, *self.diagnoses)) - {""}
+        flags = (self.synthetic, self.training)
+        return frozenset((*single, *more, *flags, self.lesion_id, *self.diagnoses)) - {""}
 
 
 OWN = Columns(

@@ -43,6 +43,7 @@ class CaseRow:
     anatomical_site: str
     fitzpatrick: int | None
     synthetic: bool
+    training: bool
     images: tuple[ImageRow, ...]
 
 
@@ -183,6 +184,7 @@ def _read_case(row: Row, image: str, reading: _Reading) -> CaseRow:
         anatomical_site=text(columns.anatomical_site, read.read_text) or "",
         fitzpatrick=text(columns.fitzpatrick, read.read_fitzpatrick),
         synthetic=text(columns.synthetic, read.read_yes_or_no) or False,
+        training=text(columns.training, read.read_yes_or_no) or False,
         images=(),
     )
 
@@ -237,4 +239,5 @@ def _shared(reading: _Reading) -> tuple[tuple[str, str], ...]:
         ("anatomical_site", columns.anatomical_site),
         ("fitzpatrick", columns.fitzpatrick),
         ("synthetic", columns.synthetic),
+        ("training", columns.training),
     )

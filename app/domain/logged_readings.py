@@ -1,8 +1,7 @@
 """The readings of a study as its log alone tells them, for comparison with an exported file.
 
-Nothing of the file is used: a case's place in a reader's order is the number of cases served to
-that reader before it, the order itself is derived from the logged seed, the case's code, truth and
-prediction come from their own events.
+Nothing of the file is used: the order of a reader is derived from the logged seed, a case's place
+in it is the one that was served, the case's code, truth and prediction come from their own events.
 """
 
 import json
@@ -10,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-from app.domain.allocation import ALGORITHM, order_cases, order_digest
+from app.domain.allocation import Assigned
 from app.domain.audit_chain import AuditEvent
+from app.domain.counted import Place, Uncounted, repeats_alone, why_not_counted
+from app.domain.logged_orders import LoggedOrders, orders_of_log
 from app.domain.scores import malignancy_score
 
 Row = Mapping[str, Any]
@@ -23,44 +23,62 @@ Cells = dict[str, object]
 
 @dataclass
 class LoggedReadings:
-    """What the log tells; `problems` where it contradicts itself."""
+    """What the log tells; `problems` where it contradicts itself.
+
+    `cells` holds the rows that count, `others` those that do not, by reading id and reason.
+    """
 
     cells: dict[str, Cells] = field(default_factory=dict[str, Cells])  # by reading id
+    others: dict[tuple[str, str], Cells] = field(default_factory=dict[tuple[str, str], Cells])
     problems: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True)
+class _Place:
+    entry: Assigned
+    position: int
+    served_at: str
 
 
 def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
     """Derive the readings; the chain is verified elsewhere (audit_chain.verify_chain)."""
+    events = list(events)
     rows: dict[str, list[Row]] = {}
     for event in events:
         table, _, verb = event.action.partition(".")
         if verb == "insert":
             rows.setdefault(table, []).append(json.loads(event.payload))
-    found = LoggedReadings()
+    orders = orders_of_log(events)
+    found = LoggedReadings(problems=list(orders.problems))
     cases = {row["id"]: row for row in rows.get("study_case", [])}
     truth = {row["case_id"]: row for row in rows.get("reference_diagnosis", [])}
     predictions = {row["id"]: row for row in rows.get("case_prediction", [])}
     reveals = {row["assignment_id"]: row for row in rows.get("reveal", [])}
-    places = _places(rows, list(cases), found)
+    excluded = {row["case_id"] for row in rows.get("case_exclusion", [])}
+    corrections = {row["reading_id"]: row for row in rows.get("reading_correction", [])}
+    places = _places(rows, orders)
     readers = reader_numbers(rows)
+    counted: dict[str, Place] = {}
+    found.problems += _shown_without_ai(reveals, places)
     for row in rows.get("reading", []):
         assignment = row["assignment_id"]
         place = places.get(assignment)
-        if place is None or place.case not in truth:
+        if place is None or str(place.entry.case) not in truth:
             found.problems.append(f"reading {row['id']} is of a case that was never served")
             continue
+        case = str(place.entry.case)
         reveal = reveals.get(assignment) if row["phase"] == "aided" else None
         shown = predictions.get(reveal["case_prediction_id"]) if reveal else None
-        if reveal and (shown is None or {reveal["case_id"], shown["case_id"]} != {place.case}):
+        if reveal and (shown is None or {reveal["case_id"], shown["case_id"]} != {case}):
             found.problems.append(f"reading {row['id']}: the output shown is of another case")
-        found.cells[row["id"]] = {
+        correction = corrections.get(row["id"])
+        kind = correction["kind"] if correction else None
+        cells: Cells = {
             "reader_id": f"R{readers[row['reader_id']]:02}",
-            "case_id": cases[place.case]["code"],
-            "truth": truth[place.case]["diagnosis"],
+            "case_id": cases[case]["code"],
+            "truth": truth[case]["diagnosis"],
             "modality": row["phase"],
-            "call": row["call"],
-            "score": malignancy_score(row["call"], row["confidence"]),
-            "confidence": row["confidence"],
+            **_call(row),
             "position": place.position,
             "served_at": _moment(place.served_at),
             "revealed_at": _moment(reveal["revealed_at"]) if reveal else "",
@@ -69,39 +87,72 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
             "ai_probability": float(shown["probability"]) if shown else "",
             "ai_call": shown["call"] if shown else "",
             "model_version_id": shown["model_version_id"] if shown else "",
-            "reference_source": truth[place.case]["source"],
+            "reference_source": truth[case]["source"],
+            "arm": place.entry.arm,
+            "session": place.entry.session,
+            "occasion": place.entry.occasion,
+            "purpose": "training" if case in orders.training else "counted",
+            "management": _or_empty(row.get("management")),
+            "comment": _or_empty(row.get("comment")),
+            "protocol_version": _or_empty(row.get("protocol_version")),
+            "corrected": "yes" if kind == "correct" else "no",
         }
+        why = _why(orders, place.entry, row, excluded=case in excluded, void=kind == "void")
+        used = cells | _call(correction) if correction and kind == "correct" else cells
+        if why is None:
+            found.cells[row["id"]] = used
+            counted[row["id"]] = Place(row["reader_id"], case, row["phase"], place.entry.occasion)
+        else:
+            found.others[row["id"], why] = used
+        if kind == "correct":
+            found.others[row["id"], "corrected"] = cells
+    for reading in repeats_alone(counted):
+        found.others[reading, "repeat_alone"] = found.cells.pop(reading)
     return found
 
 
-@dataclass(frozen=True)
-class _Place:
-    case: str
-    position: int
-    served_at: str
+def _shown_without_ai(reveals: Mapping[str, Row], places: Mapping[str, _Place]) -> list[str]:
+    return [
+        f"AI was shown for {assignment}, a case without AI"
+        for assignment in reveals
+        if assignment in places and places[assignment].entry.arm != "with_ai"
+    ]
 
 
-def _places(
-    rows: Mapping[str, list[Row]], cases: list[str], found: LoggedReadings
-) -> dict[str, _Place]:
-    """Return assignment -> case and position: the n-th case served is the n-th of the order."""
-    orders: dict[str, list[UUID]] = {}
-    for row in rows.get("allocation", []):
-        order = order_cases(map(UUID, cases), seed=row["seed"], reader=UUID(row["reader_id"]))
-        if row["algorithm"] != ALGORITHM or order_digest(order) != row["order_sha256"]:
-            found.problems.append(
-                f"the order of reader {row['reader_id']} does not follow from its seed"
-            )
-        orders[row["reader_id"]] = order
+def _call(row: Row) -> Cells:
+    return {
+        "call": row["call"],
+        "score": malignancy_score(row["call"], row["confidence"]),
+        "confidence": row["confidence"],
+    }
+
+
+def _why(
+    orders: LoggedOrders, entry: Assigned, row: Row, *, excluded: bool, void: bool
+) -> Uncounted | None:
+    return why_not_counted(
+        design=orders.design,
+        arm=entry.arm,
+        phase=row["phase"],
+        purpose="training" if str(entry.case) in orders.training else "counted",
+        excluded=excluded,
+        void=void,
+    )
+
+
+def _places(rows: Mapping[str, list[Row]], orders: LoggedOrders) -> dict[str, _Place]:
+    """Return assignment -> place in its reader's order.
+
+    Rows of the first schema do not tell it: there the n-th case served is the n-th of the order.
+    """
     served: dict[str, int] = {}
     places: dict[str, _Place] = {}
     for row in rows.get("served", []):
         reader = row["reader_id"]
-        position = served[reader] = served.get(reader, 0) + 1
-        order = orders.get(reader, [])
+        position = served[reader] = row.get("position") or served.get(reader, 0) + 1
+        order = orders.orders.get(reader, [])
         if position <= len(order):
-            case = str(order[position - 1])
-            places[row["assignment_id"]] = _Place(case, position, row["served_at"])
+            places[row["assignment_id"]] = _Place(order[position - 1], position, row["served_at"])
     return places
 
 

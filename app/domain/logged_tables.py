@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
-from app.domain.allocation import order_cases
 from app.domain.audit_chain import AuditEvent
+from app.domain.logged_orders import LoggedOrders
 from app.domain.logged_readings import reader_numbers
 from app.domain.pack_cells import Numbering, as_text, moment, overlay_name
 
@@ -26,6 +25,7 @@ KEYS: dict[str, Key] = {
     "allocation.csv": ("reader_id", "position"),
     "readers.csv": ("reader_id",),
     "readings.csv": ("reading_id",),
+    "readings_not_counted.csv": ("reading_id", "not_counted_because"),
 }
 
 
@@ -47,7 +47,9 @@ def rows_of_log(events: Iterable[AuditEvent]) -> dict[str, list[Row]]:
     return rows
 
 
-def tables_of_log(rows: Mapping[str, list[Row]], *, overlays: bool) -> LoggedTables:
+def tables_of_log(
+    rows: Mapping[str, list[Row]], orders: LoggedOrders, *, overlays: bool
+) -> LoggedTables:
     """Derive the tables; `overlays` says whether the pack was made with their files."""
     found = LoggedTables()
     cases = {row["id"]: row for row in rows.get("study_case", [])}
@@ -56,12 +58,16 @@ def tables_of_log(rows: Mapping[str, list[Row]], *, overlays: bool) -> LoggedTab
     numbers = reader_numbers(rows)
     drawn = {row["reader_id"]: row for row in rows.get("allocation", [])}
     found.rows["allocation.csv"] = [
-        {"reader_id": f"R{number:02}", "position": position, "case_id": cases[str(case)]["code"]}
+        {
+            "reader_id": f"R{number:02}",
+            "position": position,
+            "case_id": cases[str(entry.case)]["code"],
+            "arm": entry.arm,
+            "session": entry.session,
+            "occasion": entry.occasion,
+        }
         for reader, number in numbers.items()
-        if reader in drawn
-        for position, case in enumerate(
-            order_cases(map(UUID, cases), seed=drawn[reader]["seed"], reader=UUID(reader)), start=1
-        )
+        for position, entry in enumerate(orders.orders.get(reader, []), start=1)
     ]
     found.rows["readers.csv"] = _readers(rows, numbers, drawn)
     return found

@@ -1,7 +1,8 @@
 """The state machine of one case before one reader.
 
-assigned -> served -> locked -> revealed -> finished. The state is not stored: it follows from
-which rows exist, and the database refuses rows out of order.
+assigned -> served -> locked -> revealed -> finished; where the AI is withheld, served -> finished.
+The state is not stored: it follows from which rows exist, and the database refuses rows out of
+order. Up to the lock, a case with AI and one without are the same to everybody but the database.
 """
 
 import re
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from app.domain.errors import InvalidInput
 from app.domain.scores import DIAGNOSES, Diagnosis
+from app.domain.study_design import Management
 
 
 class Phase(StrEnum):
@@ -28,7 +30,7 @@ class ReadingState(StrEnum):
     SERVED = "served"  # images shown (t0), no call locked
     LOCKED = "locked"  # unaided call locked (t1), AI not released
     REVEALED = "revealed"  # AI released (t2), aided call open
-    FINISHED = "finished"  # aided call locked (t3)
+    FINISHED = "finished"  # aided call locked (t3), or the unaided one where the AI is withheld
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class LockedCall:
     confidence: int
     submission_id: UUID
     locked_at: datetime
+    management: Management | None = None
+    comment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,29 @@ class Submission:
     confidence: int
     submission_id: UUID
     active_milliseconds: int | None
+    management: Management | None = None
+    comment: str | None = None
 
     def repeats(self, locked: LockedCall) -> bool:
         """Say whether this is the same submit sent again (lost answer, double click)."""
-        return (self.submission_id, self.call, self.confidence) == (
-            locked.submission_id,
-            locked.call,
-            locked.confidence,
-        )
+        sent = (self.submission_id, self.call, self.confidence, self.management, self.comment)
+        held = (locked.submission_id, locked.call, locked.confidence)
+        return sent == (*held, locked.management, locked.comment)
 
 
-def state_of(*, served: bool, unaided: bool, revealed: bool, aided: bool) -> ReadingState:
+@dataclass(frozen=True)
+class Questions:
+    """What a study asks beside call and confidence."""
+
+    management: bool = False
+    comment: bool = False
+
+
+def state_of(
+    *, served: bool, unaided: bool, revealed: bool, aided: bool, withheld: bool = False
+) -> ReadingState:
     """Return the state that these rows mean."""
-    if aided:
+    if aided or withheld:
         return ReadingState.FINISHED
     if revealed:
         return ReadingState.REVEALED
@@ -74,10 +88,18 @@ def state_of(*, served: bool, unaided: bool, revealed: bool, aided: bool) -> Rea
 # As the page wrote it; UUID() itself also takes digits of other scripts, braces and more.
 _SUBMISSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LONGEST_ACTIVE_MILLISECONDS = 86_400_000  # a day; more is not believed
+LONGEST_COMMENT = 2000
 
 
 def parse_submission(
-    *, call: str, confidence: str, submission_id: str, active_milliseconds: str = ""
+    *,
+    call: str,
+    confidence: str,
+    submission_id: str,
+    active_milliseconds: str = "",
+    management: str = "",
+    comment: str = "",
+    questions: Questions = Questions(),
 ) -> Submission:
     """Check a reader's form; raises InvalidInput with the sentence for the reader.
 
@@ -92,7 +114,30 @@ def parse_submission(
         raise InvalidInput("Give your confidence in the call as a whole number from 0 to 100.")
     if not _SUBMISSION_ID.fullmatch(submission_id):
         raise InvalidInput("This form is damaged. Reload the page; nothing was locked.")
-    return Submission(call, percent, UUID(submission_id), _active(active_milliseconds))
+    return Submission(
+        call,
+        percent,
+        UUID(submission_id),
+        _active(active_milliseconds),
+        _management(management) if questions.management else None,
+        _comment(comment) if questions.comment else None,
+    )
+
+
+def _management(text: str) -> Management:
+    if text == "biopsy":
+        return "biopsy"
+    if text == "no_biopsy":
+        return "no_biopsy"
+    raise InvalidInput("Say whether you would take a biopsy.")
+
+
+def _comment(text: str) -> str | None:
+    # A browser sends line ends as CR LF.
+    text = text.replace("\r\n", "\n").strip()
+    if len(text) > LONGEST_COMMENT or "\x00" in text:
+        raise InvalidInput(f"A comment has at most {LONGEST_COMMENT:,} characters.")
+    return text or None
 
 
 def _active(text: str) -> int | None:

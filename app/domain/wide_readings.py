@@ -70,33 +70,40 @@ WIDE: tuple[WideColumn, ...] = (
         "ai_probability",
         "ai_probability",
         "aided",
-        "Probability of BCC as shown",
+        "The model's probability of BCC, shown or not by the protocol",
         "0 to 1, or empty",
     ),
-    WideColumn("ai_call", "ai_call", "aided", "The model's call as shown", "BCC, SK, or empty"),
+    WideColumn(
+        "ai_call",
+        "ai_call",
+        "aided",
+        "The model's call, shown or not by the protocol",
+        "BCC, SK, or empty",
+    ),
     *_of_phase("aided", "after it"),
+    WideColumn("occasion", "occasion", None, "First reading of the case, or repeat", "1 or 2"),
     WideColumn(
         "simulated", "simulated", None, "Whether the reader is a program and no person", "yes or no"
     ),
 )
 
 # What makes two rows of readings.csv one row here.
-SAME = ("reader_id", "case_id", "position")
+SAME = ("reader_id", "case_id", "occasion")
 
 
 def wide_rows(rows: Iterable[Mapping[str, str]]) -> Iterator[list[str]]:
-    """Give the wide rows in the order of the long ones, which stand reader by reader."""
-    key: tuple[str, ...] | None = None
-    phases: dict[str, Mapping[str, str]] = {}
+    """Give the wide rows in the order of the long ones, which stand reader by reader.
+
+    In a crossover the two calls of a case stand far apart: a reader's rows are kept until the next.
+    """
+    reader: str | None = None
+    found: dict[tuple[str, ...], dict[str, Mapping[str, str]]] = {}
     for row in rows:
-        now = tuple(row[name] for name in SAME)
-        if key is not None and now != key:
-            yield _wide(phases)
-            phases = {}
-        key = now
-        phases[row["modality"]] = row
-    if phases:
-        yield _wide(phases)
+        if row["reader_id"] != reader:
+            yield from map(_wide, found.values())
+            reader, found = row["reader_id"], {}
+        found.setdefault(tuple(row[name] for name in SAME), {})[row["modality"]] = row
+    yield from map(_wide, found.values())
 
 
 def _wide(phases: Mapping[str, Mapping[str, str]]) -> list[str]:

@@ -22,6 +22,11 @@ def whole(tables: str) -> dict[str, str]:
     return dict.fromkeys(names(tables), ALL)
 
 
+DESIGN = (
+    "design unaided_only_percent washout_days show_probability show_label show_overlay "
+    "ask_management ask_comment repeats cases_per_sitting"
+)
+
 # role -> right -> table -> columns ("*": every one). What is not here is refused.
 RIGHTS = {
     "reread_account": {
@@ -34,8 +39,10 @@ RIGHTS = {
             "invitation": ALL,
             "sign_in_failure": ALL,
             "sign_in_session": ALL,
-            "study": "id code title state seed allocation_algorithm",
-            "study_case": "id study_id",
+            "study": "id code title state seed allocation_algorithm design unaided_only_percent "
+            "repeats opened_at",
+            "study_case": "id study_id purpose",
+            "case_exclusion": "case_id study_id made_at",
         },
         "INSERT": {
             **whole(
@@ -53,19 +60,22 @@ RIGHTS = {
     },
     "reread_reader": {
         "SELECT": {
-            **whole("allocation assignment consent consent_text enrolment membership"),
+            **whole("allocation consent consent_text enrolment membership"),
+            "assignment": "id enrolment_id study_id reader_id case_id position session purpose",
+            "case_exclusion": "case_id study_id",
             "image": "id study_id case_id position modality storage_key width height synthetic",
             "reader_profile": ALL,
             "reading": ALL,
             "reveal": "assignment_id study_id reader_id revealed_at",
             "served": ALL,
-            "study": "id code title instructions positive_class state demonstration",
+            "study": "id code title instructions positive_class state demonstration design "
+            "washout_days ask_management ask_comment cases_per_sitting",
         },
         "INSERT": {
             "consent": "study_id reader_id consent_text_id",
             "reader_profile": "study_id reader_id years_experience specialty training",
             "reading": "assignment_id study_id reader_id phase call confidence submission_id "
-            "active_milliseconds",
+            "active_milliseconds management comment",
             "served": "assignment_id study_id reader_id",
         },
     },
@@ -88,6 +98,8 @@ RIGHTS = {
             "study": ALL,
             "study_case": ALL,
             "training_list": ALL,
+            **whole("protocol_version case_exclusion washout_override"),
+            "reading_correction": "id reading_id study_id kind reason author made_at",
         },
         "INSERT": {
             "seen_before_acknowledgement": "study_id matches_sha256 reason",
@@ -98,11 +110,15 @@ RIGHTS = {
             "consent_text": "study_id text written_by",
             "membership": "study_id account_id role active reason changed_by",
             "study": "id code title instructions positive_class seed allocation_algorithm "
-            "model_version_id demonstration created_by",
+            f"model_version_id demonstration created_by {DESIGN}",
+            "protocol_version": "study_id changes reason",
+            "case_exclusion": "case_id study_id reason",
+            "washout_override": "enrolment_id study_id reader_id days reason",
+            "reading_correction": "reading_id study_id kind call confidence reason",
         },
         "UPDATE": {
             "study": "title instructions state model_version_id opened_by closed_by unblinded_by "
-            "unblinding_reason",
+            f"unblinding_reason positive_class {DESIGN}",
         },
     },
     "reread_analyst": {
@@ -112,7 +128,8 @@ RIGHTS = {
                 "allocation assignment audit_event case_prediction consent consent_text "
                 "coordinator enrolment image membership model_version prediction reader_profile "
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
-                "study_case training_list"
+                "study_case training_list protocol_version "
+                "case_exclusion washout_override reading_correction"
             ),
         },
     },
@@ -134,7 +151,8 @@ RIGHTS = {
                 "allocation assignment audit_event case_prediction consent consent_text "
                 "coordinator enrolment image membership model_version prediction reader_profile "
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
-                "study_case training_list"
+                "study_case training_list protocol_version "
+                "case_exclusion washout_override reading_correction"
             ),
         },
     },
@@ -156,7 +174,14 @@ RIGHTS = {
 }
 FUNCTIONS = {
     "reread_account": {"actor", "record_event"},
-    "reread_reader": {"actor", "reveal_ai", "shown_ai"},
+    "reread_reader": {
+        "actor",
+        "reveal_ai",
+        "shown_ai",
+        "training_truth",
+        "waits_until",
+        "withheld",
+    },
     "reread_coordinator": {
         "actor",
         "coordinated",
@@ -172,6 +197,7 @@ FUNCTIONS = {
         "analysed",
         "coordinated",
         "coordinates",
+        "data_digest",
         "in_my_studies",
         "may_analyse",
         "record_event",
@@ -185,7 +211,8 @@ GUARDED_BY_ROWS = set(
     names(
         "account allocation assignment audit_event case_prediction consent consent_text "
         "coordinator enrolment image invitation membership prediction reader_profile reading "
-        "reference_diagnosis reveal seen_before_acknowledgement served study study_case"
+        "reference_diagnosis reveal seen_before_acknowledgement served study study_case "
+        "protocol_version case_exclusion washout_override reading_correction"
     )
 )
 

@@ -11,10 +11,11 @@ from app.actions.draw_orders import enrol_reader
 from app.actions.read_case import lock_aided, lock_unaided, reveal, serve_next
 from app.actions.verify_study import verify_study
 from app.db.administrator import records_of
+from app.db.allocations import allocation_input, plan_of
 from app.db.readings import current_assignment
 from app.db.results import current_data_sha256
 from app.db.session import Database, Role
-from app.domain.allocation import order_cases, order_digest
+from app.domain.allocation import ALGORITHM, Assigned, allocate, order_sha256
 from app.domain.errors import Conflict, NotAllowed
 from tests.conftest import Cast, make_account, score_by_hand
 from tests.reading.steps import call, close, finish, lock, serve, superuser, unblind
@@ -301,18 +302,23 @@ def test_b9_unblinding_freezes_the_readings_by_their_digest(cast: Cast) -> None:
 
 def test_d7_every_order_is_derived_again_from_its_seed_and_matches_its_digest(cast: Cast) -> None:
     with superuser(cast) as owner:
-        cases = [row[0] for row in owner.execute("SELECT id FROM study_case ORDER BY random()")]
+        plan = plan_of(owner, cast.study.id, allocation_input(owner, cast.study.id))
         drawn = owner.execute(
-            """SELECT l.reader_id, l.seed, l.order_sha256,
+            """SELECT l.reader_id, l.reader_number, l.seed, l.order_sha256,
                    array_agg(a.case_id ORDER BY a.position) FROM allocation l
-               JOIN assignment a USING (enrolment_id) GROUP BY 1, 2, 3"""
+               JOIN assignment a USING (enrolment_id) GROUP BY 1, 2, 3, 4"""
         ).fetchall()
     assert {reader for reader, *_ in drawn} == {cast.rita.id, cast.rolf.id}
-    for reader, seed, digest, stored in drawn:
+    for reader, number, seed, digest, stored in drawn:
         assert seed == cast.study.seed
-        assert order_cases(cases, seed=seed, reader=reader) == stored
-        assert order_digest(stored) == digest
-    assert drawn[0][3] != drawn[1][3], "each reader has an order of their own"
+        order = allocate(plan, reader=reader, number=number)
+        assert [entry.case for entry in order] == stored
+        assert order_sha256(order, ALGORITHM) == digest
+    assert drawn[0][4] != drawn[1][4], "each reader has an order of their own"
+
+
+def digest_of(cases: list[UUID]) -> str:
+    return order_sha256([Assigned(case) for case in cases], ALGORITHM)
 
 
 def draw(connection: psycopg.Connection, cast: Cast, order: list[UUID], **said: object) -> None:
@@ -323,14 +329,20 @@ def draw(connection: psycopg.Connection, cast: Cast, order: list[UUID], **said: 
             [cast.study.id, cast.olga.id],
         ).fetchone()[0],
         "cases": len(order),
-        "digest": order_digest(order),
+        "digest": digest_of(order),
         **said,
     }
     connection.execute(
-        """INSERT INTO allocation
-               (enrolment_id, study_id, reader_id, seed, algorithm, cases, order_sha256)
-           VALUES (%(enrolment)s, %(study)s, %(reader)s, 1, 'mine', %(cases)s, %(digest)s)""",
-        {**allocation, "study": cast.study.id, "reader": cast.olga.id},
+        """INSERT INTO allocation (enrolment_id, study_id, reader_id, seed, algorithm,
+               reader_number, cases, order_sha256)
+           VALUES (%(enrolment)s, %(study)s, %(reader)s, 1, %(algorithm)s, 3, %(cases)s,
+               %(digest)s)""",
+        {
+            **allocation,
+            "study": cast.study.id,
+            "reader": cast.olga.id,
+            "algorithm": cast.study.allocation_algorithm,
+        },
     )
     for position, case in enumerate(order, start=1):
         connection.execute(
@@ -356,7 +368,7 @@ def test_d7_an_order_is_stored_with_its_true_digest(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{"digest": "0" * 64}, {"cases": 5}, {"digest": order_digest([])}], ids=str
+    "said", [{"digest": "0" * 64}, {"cases": 5}, {"digest": digest_of([])}], ids=str
 )
 def test_d7_an_order_that_is_not_what_it_says_is_not_stored(
     cast: Cast, said: dict[str, object]

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from app.actions.amend_study import correct_reading, exclude_case, void_reading
 from app.actions.design_study import close_study, unblind_study
 from app.actions.read_case import (
     CaseView,
@@ -87,6 +88,40 @@ def unblind(cast: Cast) -> None:
     close(cast)
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         unblind_study(connection, study=cast.reload(), reason="All readings are in.", by=cast.cora)
+
+
+def exclude(cast: Cast) -> None:
+    """Exclude the case that comes first by its code."""
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        exclude_case(
+            connection, study=cast.reload(), case_code="c000", reason="No lesion.", by=cast.cora
+        )
+
+
+def correct(cast: Cast, kind: str = "correct") -> UUID:
+    """Correct or void the reading that was locked first; returns its id."""
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        reading = connection.execute("SELECT id FROM reading ORDER BY locked_at").fetchone()[0]
+        about = {"study": cast.study, "reading": reading, "reason": "Pressed the wrong key."}
+        if kind == "void":
+            void_reading(connection, **about, by=cast.cora)
+        else:
+            correct_reading(connection, **about, call="SK", confidence=20, by=cast.cora)
+    return reading
+
+
+def override_although_sequential(cast: Cast) -> None:
+    """A row of washout_override in a study that has none, for tests of every table."""
+    with superuser(cast, actor=cast.cora) as owner:
+        owner.execute("ALTER TABLE washout_override DISABLE TRIGGER guard")
+        owner.execute(
+            """INSERT INTO washout_override
+                   (enrolment_id, study_id, reader_id, days, reason, author)
+               SELECT id, study_id, reader_id, 7, 'For a test.', %s FROM enrolment LIMIT 1""",
+            [cast.cora.id],
+        )
+        owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        owner.execute("ALTER TABLE washout_override ENABLE ALWAYS TRIGGER guard")
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from app.db.predictions import insert_case_predictions, insert_prediction, regis
 from app.db.session import Database, Role
 from app.db.studies import choose_model
 from app.domain.access import AccountRole
-from app.domain.allocation import order_cases
+from app.domain.allocation import ALGORITHM, Plan, allocate
 from app.domain.reading import ReadingState
 from app.image_source import open_image_source
 from app.storage import Storage
@@ -478,6 +478,12 @@ def beyond_chance(
     return float(np.mean(np.abs(null - middle) >= abs(of_case[marked].sum() - middle)))
 
 
+def order_of(cases: list[UUID], *, seed: int, reader: UUID) -> list[UUID]:
+    counted = frozenset(cases)
+    plan = Plan(ALGORITHM, seed, "sequential", 0, 0, training=frozenset(), counted=counted)
+    return [entry.case for entry in allocate(plan, reader=reader, number=1)]
+
+
 def test_b4_the_order_is_independent_of_truth_ai_and_upload_over_1000_seeds() -> None:
     """Permutation test: the sum over all seeds of the places of the marked cases.
 
@@ -490,7 +496,7 @@ def test_b4_the_order_is_independent_of_truth_ai_and_upload_over_1000_seeds() ->
     index = {case: number for number, case in enumerate(cases)}
     places = np.empty((SEEDS, len(cases)))
     for seed in range(SEEDS):
-        for place, case in enumerate(order_cases(cases, seed=seed, reader=reader)):
+        for place, case in enumerate(order_of(cases, seed=seed, reader=reader)):
             places[seed, index[case]] = place
     markings = {
         "truth": np.arange(60) % 3 != 0,
@@ -520,7 +526,7 @@ def test_b4_the_order_does_not_depend_on_how_the_cases_are_listed() -> None:
     cases = [UUID(bytes=chance.bytes(16), version=4) for _ in range(40)]
     reader = UUID(int=9)
     orders = {
-        tuple(order_cases([cases[i] for i in chance.permutation(40)], seed=5, reader=reader))
+        tuple(order_of([cases[i] for i in chance.permutation(40)], seed=5, reader=reader))
         for _ in range(20)
     }
     assert len(orders) == 1
@@ -529,6 +535,6 @@ def test_b4_the_order_does_not_depend_on_how_the_cases_are_listed() -> None:
 def test_d7_a_case_added_later_changes_no_place_before_it() -> None:
     chance = np.random.default_rng(4)
     cases = [UUID(bytes=chance.bytes(16), version=4) for _ in range(41)]
-    before = order_cases(cases[:40], seed=5, reader=UUID(int=9))
-    after = order_cases(cases, seed=5, reader=UUID(int=9))
+    before = order_of(cases[:40], seed=5, reader=UUID(int=9))
+    after = order_of(cases, seed=5, reader=UUID(int=9))
     assert [case for case in after if case != cases[40]] == before

@@ -14,7 +14,7 @@ from typing import Any
 
 from app import __version__
 from app.actions.analysis_report import html_report
-from app.actions.export_study import check_frozen, readings_csv
+from app.actions.export_study import check_frozen, counted_csv, others_csv, readings_of
 from app.actions.pack import tables
 from app.actions.pack.codebook import codebook_chunks
 from app.actions.pack.derived import imrmc_of, results_of, wide_chunks
@@ -84,8 +84,10 @@ def write_pack(
     """
     digest = check_frozen(connection, study=study)
     put = _Writer(sink)
-    readings = readings_csv(connection, study=study)
+    found = readings_of(connection, study=study)
+    readings = counted_csv(found)
     put("readings.csv", readings)
+    put("readings_not_counted.csv", others_csv(found))
     put("readings-wide.csv", wide_chunks(readings))
     cases = _put_tables(put, connection, study, storage if overlays else None)
     settings, models = _settings(connection, study)

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from app import __version__
-from app.actions.export_study import safe_cell
+from app.actions.export_study import WHY, safe_cell
 from app.actions.pack.check import NOT_THE_FILE, Check
 from app.actions.pack.texts import texts_of
 from app.domain.audit_chain import AuditEvent
+from app.domain.logged_orders import orders_of_log
 from app.domain.logged_readings import readings_of_log
 from app.domain.logged_tables import KEYS, Cells, LoggedTables, rows_of_log, tables_of_log
 from app.domain.study_facts import NEEDED_ACTIONS, Row, history_of, study_facts
 
+OTHERS = "readings_not_counted.csv"
 _Models = Mapping[str, Row]
 
 
@@ -78,11 +80,17 @@ def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
 
 
 def _check_tables(check: Check, events: list[AuditEvent], models: _Models) -> None:
-    logged = tables_of_log(rows_of_log(events), overlays=check.manifest.overlays)
+    orders = orders_of_log(events)
+    logged = tables_of_log(rows_of_log(events), orders, overlays=check.manifest.overlays)
     readings = readings_of_log(events)
     check.add("audit.jsonl", readings.problems)
     cells = [{"reading_id": name, **cells} for name, cells in readings.cells.items()]
     logged.rows["readings.csv"] = sorted(cells, key=_place)
+    others: list[Cells] = [
+        {"reading_id": name, WHY.name: why, **cells}
+        for (name, why), cells in readings.others.items()
+    ]
+    logged.rows[OTHERS] = sorted(others, key=_other_place)
     _add_what_the_log_lacks(check, logged, models)
     for name, expected in logged.rows.items():
         found = check.table(name)
@@ -129,7 +137,7 @@ def _add_what_the_log_lacks(check: Check, logged: LoggedTables, models: _Models)
     for cells in logged.rows["predictions.csv"]:
         cells.update(names.get(str(cells["model_version_id"]), nothing))
     simulated = {row["reader_id"]: row["simulated"] for row in check.table("readers.csv")}
-    for cells in logged.rows["readings.csv"]:
+    for cells in (*logged.rows["readings.csv"], *logged.rows[OTHERS]):
         cells["simulated"] = simulated.get(str(cells["reader_id"]), "")
         cells.update(names.get(str(cells.pop("model_version_id")), nothing))
 
@@ -166,6 +174,10 @@ def _place(cells: Cells) -> tuple[int, int, bool]:
     """Return where a row of readings.csv stands: by reader, position, and unaided first."""
     number = int(str(cells["reader_id"]).removeprefix("R"))
     return number, int(str(cells["position"])), cells["modality"] != "unaided"
+
+
+def _other_place(cells: Cells) -> tuple[int, int, bool, bool]:
+    return (*_place(cells), cells[WHY.name] == "corrected")
 
 
 def _payload(event: AuditEvent) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from app.actions.export_study import COLUMNS
+from app.actions.export_study import COLUMNS, WHY
 from app.actions.pack.tables import ALLOCATION, CASES, PREDICTIONS, READERS, csv_chunks
 from app.domain.wide_readings import WIDE
 
@@ -11,6 +11,7 @@ Described = tuple[str, str, str]
 # File -> its columns: name, meaning, values.
 TABLES: dict[str, tuple[Described, ...]] = {
     "readings.csv": tuple((c.name, c.meaning, c.values) for c in COLUMNS),
+    "readings_not_counted.csv": tuple((c.name, c.meaning, c.values) for c in (*COLUMNS, WHY)),
     "readings-wide.csv": tuple((c.name, c.meaning, c.values) for c in WIDE),
     "cases.csv": tuple((c.name, c.meaning, c.values) for c in CASES),
     "predictions.csv": tuple((c.name, c.meaning, c.values) for c in PREDICTIONS),

@@ -165,6 +165,9 @@ ALLOCATION: tuple[TableColumn[ExportedPlace], ...] = (
         "position", "Place of the case in this reader's order", "1, 2, ...", lambda r: r.position
     ),
     TableColumn("case_id", "Case, as named at import", "text", lambda r: r.code),
+    TableColumn("arm", "Whether it is read with AI", "with_ai or without_ai", lambda r: r.arm),
+    TableColumn("session", "Session of a crossover", "1 or 2", lambda r: r.session),
+    TableColumn("occasion", "First reading, or its repeat", "1 or 2", lambda r: r.occasion),
 )
 
 READERS: tuple[TableColumn[ExportedReader], ...] = (

@@ -56,7 +56,7 @@ def _study_lines(connection: Connection) -> list[StudyLine]:
                 study=study,
                 counts=studies.counts_of(connection, study.id),
                 readers=len(progress),
-                finished_readings=sum(reader.aided for reader in progress),
+                finished_readings=sum(reader.finished for reader in progress),
                 expected_readings=sum(reader.assigned for reader in progress),
             )
         )

@@ -1,5 +1,6 @@
 """The reading room: one address a study, always the state the server holds."""
 
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -7,12 +8,13 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import read_case
+from app.actions.between_cases import between_cases
 from app.db import people
-from app.db.readings import ReaderStudy
+from app.db.readings import ReaderStudy, ShownOverlay
 from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput
-from app.domain.reading import Phase, parse_submission
+from app.domain.reading import Phase, ReadingState, parse_submission
 from app.web.access import ReaderConnection, ReaderOnly
 from app.web.pages import AIView, ImageView, ReadingRoomPage
 from app.web.rendering import render
@@ -47,8 +49,10 @@ def lock_unaided(
     confidence: Annotated[str, Form()] = "",
     submission_id: Annotated[str, Form()] = "",
     active_milliseconds: Annotated[str, Form()] = "",
+    management: Annotated[str, Form()] = "",
+    comment: Annotated[str, Form()] = "",
 ) -> Response:
-    """Lock the unaided call (t1). The answer says nothing about the case."""
+    """Lock the unaided call (t1). The answer says nothing about the case, nor whether AI comes."""
     return _lock(
         connection,
         viewer,
@@ -58,6 +62,8 @@ def lock_unaided(
         confidence=confidence,
         submission_id=submission_id,
         active_milliseconds=active_milliseconds,
+        management=management,
+        comment=comment,
     )
 
 
@@ -78,6 +84,8 @@ def lock_aided(
     confidence: Annotated[str, Form()] = "",
     submission_id: Annotated[str, Form()] = "",
     active_milliseconds: Annotated[str, Form()] = "",
+    management: Annotated[str, Form()] = "",
+    comment: Annotated[str, Form()] = "",
     pause: Annotated[str, Form()] = "",
 ) -> Response:
     """Lock the aided call (t3); the next case is shown with it, unless a pause is asked for."""
@@ -91,6 +99,8 @@ def lock_aided(
         confidence=confidence,
         submission_id=submission_id,
         active_milliseconds=active_milliseconds,
+        management=management,
+        comment=comment,
     )
 
 
@@ -131,7 +141,7 @@ def _lock(
 ) -> Response:
     study = read_case.study_of(connection, assignment_id=assignment)
     try:
-        submission = parse_submission(**form)
+        submission = parse_submission(**form, questions=study.questions)
         if phase is Phase.UNAIDED:
             read_case.lock_unaided(connection, assignment_id=assignment, submission=submission)
         else:
@@ -139,8 +149,7 @@ def _lock(
                 connection, assignment_id=assignment, submission=submission, pause=pause
             )
     except InvalidInput as refusal:
-        typed = {"typed_call": form["call"], "typed_confidence": form["confidence"]}
-        page = _page(connection, viewer, study, problem=str(refusal), **typed)
+        page = _page(connection, viewer, study, problem=str(refusal), typed=form)
         return render(page, status=refusal.status)
     except (read_case.AlreadyLocked, read_case.FormUsed) as refusal:
         # A stale tab: it gets the state the server holds, and the sentence.
@@ -160,49 +169,61 @@ def _page(
     study: ReaderStudy,
     *,
     problem: str | None = None,
-    typed_call: str = "",
-    typed_confidence: str = "",
+    typed: Mapping[str, str] | None = None,
 ) -> ReadingRoomPage:
     case = read_case.current_case(connection, study=study.id) if study.state == "open" else None
+    between = None
+    if study.state == "open" and (case is None or case.state is ReadingState.ASSIGNED):
+        between = between_cases(connection, study=study)
     if case is None:
-        return ReadingRoomPage(viewer=viewer, study=study, state=None, problem=problem)
-    address = f"/readings/{case.assignment.id}"
-    shown = {overlay.image_position for overlay in case.ai}
-    ai = case.ai[0] if case.ai else None
+        return ReadingRoomPage(
+            viewer=viewer, study=study, state=None, problem=problem, between=between
+        )
+    typed = typed or {}
     return ReadingRoomPage(
         viewer=viewer,
         problem=problem,
         study=study,
         state=case.state,
         assignment_id=str(case.assignment.id),
-        position=case.assignment.position,
-        images=[
-            ImageView(
-                url=f"{address}/images/{image.position}",
-                overlay_url=f"{address}/overlays/{image.position}"
-                if image.position in shown
-                else None,
-                modality=image.modality,
-                width=image.width,
-                height=image.height,
-                synthetic=image.synthetic,
-            )
-            for image in case.images
-        ],
+        position=study.finished + 1,
+        training=case.assignment.purpose == "training",
+        between=between,
+        images=_images(case),
         unaided=case.unaided,
-        ai=AIView(
-            call=ai.call,
-            probability=ai.probability,
-            threshold=ai.threshold,
-            model_name=ai.model_name,
-            demonstration=ai.demonstration,
-            map_scale=ai.map_scale,
-            map_rows=ai.map_rows,
-            map_columns=ai.map_columns,
-        )
-        if ai
-        else None,
+        ai=_ai(case.ai[0]) if case.ai else None,
         submission_id=str(uuid4()),
-        typed_call=typed_call,
-        typed_confidence=typed_confidence,
+        typed_call=typed.get("call", ""),
+        typed_confidence=typed.get("confidence", ""),
+        typed_management=typed.get("management", ""),
+        typed_comment=typed.get("comment", ""),
+    )
+
+
+def _images(case: read_case.CaseView) -> list[ImageView]:
+    address = f"/readings/{case.assignment.id}"
+    shown = {overlay.image_position for overlay in case.ai if overlay.overlay_key is not None}
+    return [
+        ImageView(
+            url=f"{address}/images/{image.position}",
+            overlay_url=f"{address}/overlays/{image.position}" if image.position in shown else None,
+            modality=image.modality,
+            width=image.width,
+            height=image.height,
+            synthetic=image.synthetic,
+        )
+        for image in case.images
+    ]
+
+
+def _ai(shown: ShownOverlay) -> AIView:
+    return AIView(
+        call=shown.call,
+        probability=shown.probability,
+        threshold=shown.threshold,
+        model_name=shown.model_name,
+        demonstration=shown.demonstration,
+        map_scale=shown.map_scale,
+        map_rows=shown.map_rows,
+        map_columns=shown.map_columns,
     )

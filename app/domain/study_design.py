@@ -1,0 +1,71 @@
+"""The settings of a study: which design, what the AI shows, what is asked.
+
+They change while the study is a draft. From opening on the database holds them to the newest
+protocol version; title, instructions and cases per sitting change by an amendment with a reason.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from app.domain.errors import InvalidInput
+
+Design = Literal["sequential", "hidden_share", "crossover", "parallel"]
+Arm = Literal["with_ai", "without_ai"]
+Purpose = Literal["counted", "training"]
+Management = Literal["biopsy", "no_biopsy"]
+
+DESIGNS: tuple[Design, ...] = get_args(Design)
+AMENDABLE = ("title", "instructions", "cases_per_sitting")
+LONGEST_WASHOUT = 365
+MOST_REPEATS = 200
+MOST_PER_SITTING = 500
+LARGEST_SHARE = 50  # so that with two readers every case is read with AI by one of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyDesign:
+    """The settings, as they stand in columns of the study.
+
+    `unaided_only_percent` is the share of a reader's counted cases that are read without AI,
+    in the design hidden_share alone. `washout_days` lie between the sessions of a crossover.
+    `repeats` counted cases are read a second time, for agreement of a reader with themselves.
+    """
+
+    design: Design = "sequential"
+    unaided_only_percent: int = 0
+    washout_days: int = 28
+    show_probability: bool = True
+    show_label: bool = True
+    show_overlay: bool = True
+    ask_management: bool = False
+    ask_comment: bool = False
+    repeats: int = 0
+    cases_per_sitting: int | None = None
+
+    def check(self) -> None:
+        """Raise InvalidInput, with the sentence for the coordinator, where a setting is no good."""
+        if self.design not in DESIGNS:
+            raise InvalidInput(f"There is no design named {self.design}.")
+        if self.design == "hidden_share" and not 1 <= self.unaided_only_percent <= LARGEST_SHARE:
+            raise InvalidInput(
+                f"The hidden share is 1 to {LARGEST_SHARE} per cent of a reader's cases: at most "
+                "half, so that every case is read with AI by somebody."
+            )
+        if self.design != "hidden_share" and self.unaided_only_percent != 0:
+            raise InvalidInput("Only the design with a hidden share has a share without AI.")
+        if not (self.show_probability or self.show_label or self.show_overlay):
+            raise InvalidInput("The AI has to show something: probability, label or map.")
+        _within(self.washout_days, 0, LONGEST_WASHOUT, "The washout is {} to {} days.")
+        _within(self.repeats, 0, MOST_REPEATS, "{} to {} cases can be read a second time.")
+        if self.cases_per_sitting is not None:
+            check_sitting(self.cases_per_sitting)
+
+
+def check_sitting(cases: int) -> None:
+    """Raise InvalidInput where a sitting cannot have so many cases."""
+    _within(cases, 1, MOST_PER_SITTING, "A sitting has {} to {} cases, or no end.")
+
+
+def _within(value: int, least: int, most: int, sentence: str) -> None:
+    if not least <= value <= most:
+        raise InvalidInput(sentence.format(least, most))
