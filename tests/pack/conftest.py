@@ -11,7 +11,7 @@ from app.db.session import Role
 from app.domain.audit_chain import Anchor
 from app.domain.reading import Submission
 from tests.conftest import Cast
-from tests.reading.steps import call, lock, lock_aided_call, show_ai, unblind
+from tests.reading.steps import call, correct, lock, lock_aided_call, show_ai, unblind
 
 # Calls and confidences that differ, so that every area has its own value.
 UNAIDED = [("BCC", 70), ("SK", 20), ("BCC", 10), ("SK", 90), ("BCC", 55), ("BCC", 30)]
@@ -20,7 +20,7 @@ AIDED = [("BCC", 90), ("BCC", 5), ("SK", 35), ("SK", 95), ("BCC", 60), ("SK", 15
 
 @pytest.fixture(scope="module")
 def finished(open_copy: Cast) -> Cast:
-    """Rita has read all six cases, Rolf four and the unaided half of a fifth; unblinded."""
+    """Rita has read all six cases, Rolf four and the unaided half of a fifth; a call is corrected."""
     with open_copy.begin(Role.COORDINATOR, open_copy.cora) as connection:
         invite(
             connection,
@@ -34,6 +34,7 @@ def finished(open_copy: Cast) -> Cast:
     for before, after in zip(UNAIDED[:4], AIDED[1:5], strict=True):
         read(open_copy, open_copy.rolf, call(*before), call(*after))
     lock(open_copy, open_copy.rolf)
+    correct(open_copy, phase="aided")
     unblind(open_copy)
     return open_copy
 

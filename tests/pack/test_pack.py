@@ -33,7 +33,8 @@ def test_a_pack_holds_what_goes_with_a_manuscript(folder: Path) -> None:
     assert files == {
         "README.md", "allocation.csv", "audit.jsonl", "cases.csv", "codebook.csv", "flow.md",
         "flow.svg", "load.R", "load.py", "manifest.json", "methods.md", "predictions.csv",
-        "readers.csv", "readings-wide.csv", "readings.csv", "readings.imrmc", "report.html",
+        "readers.csv", "readings-wide.csv", "readings_not_counted.csv",
+        "readings.csv", "readings.imrmc", "report.html",
         "results.json", "study.json",
     }  # fmt: skip
     assert {name for name in there if name.startswith("overlays/")} == {
@@ -135,7 +136,7 @@ def loaded(*command: str, folder: Path) -> dict[tuple[str, str], float]:
         command, cwd=folder, capture_output=True, text=True, check=True, timeout=120
     )
     lines = done.stdout.splitlines()
-    assert lines[0] == "38 files agree with manifest.json."
+    assert lines[0] == "39 files agree with manifest.json."
     parts = [line.split() for line in lines[1:]]
     return {(reader, modality): float(area) for reader, modality, _, area, *_ in parts}
 

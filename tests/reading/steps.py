@@ -98,10 +98,12 @@ def exclude(cast: Cast) -> None:
         )
 
 
-def correct(cast: Cast, kind: str = "correct") -> UUID:
-    """Correct or void the reading that was locked first; returns its id."""
+def correct(cast: Cast, kind: str = "correct", phase: str = "unaided") -> UUID:
+    """Correct or void the reading of this phase that was locked first; returns its id."""
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
-        reading = connection.execute("SELECT id FROM reading ORDER BY locked_at").fetchone()[0]
+        reading = connection.execute(
+            "SELECT id FROM reading WHERE phase = %s ORDER BY locked_at", [phase]
+        ).fetchone()[0]
         about = {"study": cast.study, "reading": reading, "reason": "Pressed the wrong key."}
         if kind == "void":
             void_reading(connection, **about, by=cast.cora)

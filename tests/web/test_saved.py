@@ -4,6 +4,7 @@ import re
 from uuid import uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from app.actions.manage_accounts import IDLE
 from app.domain.reading import ReadingState
@@ -155,7 +156,10 @@ def test_i6_text_of_people_is_shown_as_text(site: Site) -> None:
     cast = site.cast
     hostile = '"><script>alert(1)</script><b hx-get="/x" hx-trigger="load">'
     with superuser(cast, actor=cast.cora) as owner:
-        owner.execute("UPDATE study SET title = %s", [hostile])
+        owner.execute(
+            "INSERT INTO protocol_version (study_id, changes, reason) VALUES (%s, %s, %s)",
+            [cast.study.id, Jsonb({"title": hostile, "instructions": hostile}), hostile],
+        )
         owner.execute("UPDATE account SET name = %s", [hostile])
     assignment = bring_to(cast, cast.rita, ReadingState.SERVED)
     rita, cora = site.browser(cast.rita), site.browser(cast.cora)
