@@ -10,13 +10,13 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
+from app.actions.between_cases import Between
 from app.actions.case_quality import CaseQuality
 from app.actions.check_seen_before import SeenBefore
 from app.actions.design_study import STATEMENT
 from app.actions.manage_accounts import CONFIRMED
 from app.db.adjudication import AdjudicatedStudy
 from app.db.audit import AuditedStudy
-from app.actions.between_cases import Between
 from app.db.readings import ReaderStudy
 from app.db.results import ReferenceSource
 from app.db.studies import (

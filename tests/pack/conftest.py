@@ -20,7 +20,7 @@ AIDED = [("BCC", 90), ("BCC", 5), ("SK", 35), ("SK", 95), ("BCC", 60), ("SK", 15
 
 @pytest.fixture(scope="module")
 def finished(open_copy: Cast) -> Cast:
-    """Rita has read all six cases, Rolf four and the unaided half of a fifth; a call is corrected."""
+    """Rita has read six cases, Rolf four and the unaided half of a fifth; one call is corrected."""
     with open_copy.begin(Role.COORDINATOR, open_copy.cora) as connection:
         invite(
             connection,

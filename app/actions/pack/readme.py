@@ -5,7 +5,7 @@ from app.db.studies import Study
 
 FILES: dict[str, str] = {
     "readings.csv": "every locked call: one row per reader, case and modality",
-    "readings_not_counted.csv": "calls that do not count, each with the reason: training and the like",
+    "readings_not_counted.csv": "calls that do not count, each with the reason",
     "readings-wide.csv": "the same, one row per reader and case",
     "cases.csv": "the cases with demographics and reference standard",
     "predictions.csv": "the models' output for every image and case",
