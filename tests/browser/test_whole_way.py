@@ -208,7 +208,12 @@ def test_the_whole_way(
         page_json = downloaded(
             cora, "/studies/bcc-2027/results/analysis.json", tmp_path, "page.json"
         )
-    assert main(["analyse", str(readings), "--json", str(tmp_path / "file.json")]) == 0
+        whole = downloaded(cora, "/studies/bcc-2027/export/export.zip", tmp_path, "whole.zip")
+    with zipfile.ZipFile(whole) as archive:
+        cases = next(name for name in archive.namelist() if name.endswith("/cases.csv"))
+        (tmp_path / "cases.csv").write_bytes(archive.read(cases))
+    files = ["--cases", str(tmp_path / "cases.csv"), "--json", str(tmp_path / "file.json")]
+    assert main(["analyse", str(readings), *files]) == 0
     from_file = json.loads((tmp_path / "file.json").read_text())
     assert from_file == json.loads(page_json.read_text())
     assert from_file["data"]["readers"] == 2
