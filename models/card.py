@@ -32,10 +32,10 @@ looked at 32 clinical photographs (16 of each diagnosis) to draw plausibly; the 
 none.
 
 ## Training
-Backbone: {epochs} epochs of contrastive learning, {pretraining_minutes:.0f} minutes on two CPU
-cores (and {painting_minutes:.0f} for drawing the pictures). Prompt: {coop_epochs} epochs on
-cached features, {prompt_seconds} s. The backbone is stored in half precision and computes in
-single precision.
+Backbone: {epochs} epochs of contrastive learning{resumed}, {pretraining_minutes:.0f}
+minutes on {cores} (and {painting_minutes:.0f} for drawing the pictures). Prompt:
+{coop_epochs} epochs on cached features, {prompt_seconds} s. The backbone is stored in half
+precision and computes in single precision.
 
 ## Measured on held-out generated pictures
 n = {n}, drawn from a seed used for nothing else; 95% intervals by DeLong. On other generated
@@ -97,6 +97,14 @@ def heat_map_section(model: dict[str, Any]) -> str:
     return _HEAT_MAP.format(map_scale=model["map_scale"], rows=rows, columns=columns)
 
 
+def _resumed(after_epochs: int) -> str:
+    return f" (interrupted after {after_epochs}; the time is of the rest)" if after_epochs else ""
+
+
+def _cores(threads: int) -> str:
+    return "one CPU core" if threads == 1 else f"{threads} CPU cores"
+
+
 def _faithfulness(measured: dict[str, Any] | None) -> str:
     if measured is None:
         return ""
@@ -147,6 +155,8 @@ def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) ->
         train_images=f"{model['training']['train_images']:,}",
         validation_images=model["training"]["validation_images"],
         epochs=backbone["pretraining"]["epochs"],
+        resumed=_resumed(backbone["pretraining"]["resumed_after_epochs"]),
+        cores=_cores(backbone["pretraining"]["threads"]),
         pretraining_minutes=backbone["pretraining"]["training_seconds"] / 60,
         painting_minutes=backbone["pretraining"]["painting_seconds"] / 60,
         coop_epochs=model["training"]["coop"]["epochs"],

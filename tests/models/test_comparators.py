@@ -15,7 +15,16 @@ from models.errors import WeightsDamagedError
 from models.faithfulness import measure_placing
 from models.gradcam import MarginMaps
 from models.predict import Predictor
+from models.record import read_record, sha256_of, write_record
 from models.synthetic import generate
+
+
+def put_probe(folder: Path, weight: torch.Tensor) -> None:
+    """Save another probe in a model folder, with its hash in the record."""
+    file = folder / "probe.safetensors"
+    save_file({"weight": weight, "bias": torch.tensor(0.25)}, file)
+    record = read_record(folder / "model.json")
+    write_record(folder / "model.json", record | {"probe_sha256": sha256_of(file)})
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +39,6 @@ def test_coop_on_cached_features_is_what_the_predictor_says(
     said = compared.margins(compared.features(some))
     expected = [made.probability_bcc for made in shipped.predict(some)]
     assert 1 / (1 + np.exp(-said.coop)) == pytest.approx(expected, abs=1e-5)
-    assert said.linear_probe is None
 
 
 def test_zero_shot_is_clip_with_the_class_names_alone(
@@ -52,13 +60,29 @@ def test_a_saved_probe_is_read_and_one_of_another_width_is_refused(
 ) -> None:
     features = ComparedModel.load(model_copy, device="cpu").features(demo_images[:2])
     weight = torch.linspace(-1, 1, features.shape[1])
-    save_file({"weight": weight, "bias": torch.tensor(0.25)}, model_copy / "probe.safetensors")
+    put_probe(model_copy, weight)
     said = ComparedModel.load(model_copy, device="cpu").margins(features)
     expected = features @ weight.numpy() + 0.25
     assert said.linear_probe == pytest.approx(expected, abs=1e-6)
-    save_file({"weight": weight[1:], "bias": torch.tensor(0.0)}, model_copy / "probe.safetensors")
+    put_probe(model_copy, weight[1:])
     with pytest.raises(WeightsDamagedError, match="one bias"):
         ComparedModel.load(model_copy, device="cpu")
+
+
+def test_a_model_saved_without_a_probe_has_none_and_a_replaced_probe_is_refused(
+    model_copy: Path,
+) -> None:
+    probe = model_copy / "probe.safetensors"
+    save_file({"weight": torch.zeros(128), "bias": torch.tensor(0.0)}, probe)
+    with pytest.raises(WeightsDamagedError, match="damaged or was replaced"):
+        ComparedModel.load(model_copy, device="cpu")
+    probe.unlink()
+    record = read_record(model_copy / "model.json")
+    del record["probe_sha256"]
+    write_record(model_copy / "model.json", record)
+    without = ComparedModel.load(model_copy, device="cpu")
+    features = np.full((1, 128), 128**-0.5, dtype=np.float32)
+    assert without.margins(features).linear_probe is None
 
 
 def test_maps_are_placed_where_there_are_masks_and_blanked_everywhere(
