@@ -3,7 +3,7 @@
 from dataclasses import astuple, dataclass
 from uuid import UUID
 
-from app.db.session import Connection, fetch_all, fetch_value
+from app.db.session import Connection, fetch_all, fetch_one, fetch_value
 from app.domain.image_quality import ImageQuality
 from app.domain.study_design import Purpose
 
@@ -48,6 +48,27 @@ class StoredImage:
     study_id: UUID
     case_id: UUID
     storage_key: str
+
+
+@dataclass(frozen=True)
+class PreviewCase:
+    """A case as a preview shows it."""
+
+    id: UUID
+    images: int
+    synthetic: bool
+
+
+def first_case(connection: Connection, study: UUID) -> PreviewCase | None:
+    """Return the case that stands first by its code; None where there is none yet."""
+    return fetch_one(
+        connection,
+        PreviewCase,
+        """SELECT c.id, count(i.id) AS images, coalesce(bool_or(i.synthetic), false) AS synthetic
+           FROM study_case c LEFT JOIN image i ON i.case_id = c.id
+           WHERE c.study_id = %s GROUP BY c.id ORDER BY c.code LIMIT 1""",
+        [study],
+    )
 
 
 def known_codes(connection: Connection, study: UUID) -> set[str]:

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 
 from app import __version__
 from app.domain.scores import NAMES
+from app.web.markdown import written
 from app.web.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +63,7 @@ def _environment() -> jinja2.Environment:
         "software_version": __version__,
     }
     environment.globals.update(shared)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    environment.filters["written"] = written
     environment.filters.update(moment=_moment, percent=_percent, number=_number, p_value=_p_value)
     return environment
 

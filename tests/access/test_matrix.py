@@ -57,6 +57,10 @@ GET    /studies/{code}/audit                       signed_in         303    303 
 GET    /studies/{code}/audit.jsonl                 signed_in         303    303  404  404  404  409
 GET    /accounts                                   administrator_only 303   303  403  403  403  403
 POST   /accounts/{account}/disabled                administrator_only 401   401  403  403  403  403
+GET    /studies/{code}/design                      coordinator_only  303    303  404  403  403  200
+POST   /studies/{code}/design                      coordinator_only  401    401  404  403  403  303
+GET    /studies/{code}/preview                     coordinator_only  303    303  404  403  403  200
+POST   /studies/{code}/copy                        coordinator_only  401    401  404  403  403  303
 GET    /studies/{code}/monitor                     coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/monitor/live                coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/cases                       coordinator_only  303    303  404  403  403  200
@@ -150,6 +154,8 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         },
         "/studies/{code}/adjudication/{case}": {"diagnosis": "BCC", "source": "histopathology"},
         "/studies/{code}/unblind": {"password": "not this", "reason": "None.", "meant": "yes"},
+        "/studies/{code}/design": {"title": "Another title", "reason": "A better title."},
+        "/studies/{code}/copy": {"new_code": "the-copy", "new_title": "The copy"},
         "/confirm": {"password": "not this"},
         "/tokens": {"name": "progress", "scopes": "read"},
         "/readings/{assignment}/unaided": call,

@@ -1,0 +1,106 @@
+"""What the design page and the preview of a study show."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from app.db.cases import PreviewCase
+from app.db.protocols import ProtocolVersion
+from app.db.studies import Study
+from app.domain.errors import InvalidInput
+from app.domain.study_design import DESIGNS, Design, StudyDesign
+from app.web.pages import Page
+
+
+class DesignForm(BaseModel):
+    """The form as typed; numbers stay text, so that a wrong one is shown again as it was."""
+
+    title: str = ""
+    instructions: str = ""
+    design: str = "sequential"
+    unaided_only_percent: str = "0"
+    washout_days: str = "28"
+    show_probability: bool = False
+    show_label: bool = False
+    show_overlay: bool = False
+    ask_management: bool = False
+    ask_comment: bool = False
+    repeats: str = "0"
+    cases_per_sitting: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of(cls, study: Study, design: StudyDesign) -> "DesignForm":
+        """Return the form that shows what is stored."""
+        return cls(
+            title=study.title,
+            instructions=study.instructions,
+            design=design.design,
+            unaided_only_percent=str(design.unaided_only_percent),
+            washout_days=str(design.washout_days),
+            show_probability=design.show_probability,
+            show_label=design.show_label,
+            show_overlay=design.show_overlay,
+            ask_management=design.ask_management,
+            ask_comment=design.ask_comment,
+            repeats=str(design.repeats),
+            cases_per_sitting=str(design.cases_per_sitting or ""),
+        )
+
+    def design_of(self) -> StudyDesign:
+        """Return the settings; raises InvalidInput for what is no number or no design."""
+        known: dict[str, Design] = {name: name for name in DESIGNS}
+        chosen = known.get(self.design)
+        if chosen is None:
+            raise InvalidInput(f"There is no design named {self.design}.")
+        hidden = chosen == "hidden_share"
+        return StudyDesign(
+            design=chosen,
+            unaided_only_percent=_whole(self.unaided_only_percent, "The hidden share")
+            if hidden
+            else 0,
+            washout_days=_whole(self.washout_days, "The washout"),
+            show_probability=self.show_probability,
+            show_label=self.show_label,
+            show_overlay=self.show_overlay,
+            ask_management=self.ask_management,
+            ask_comment=self.ask_comment,
+            repeats=_whole(self.repeats, "The number of repeated cases"),
+            cases_per_sitting=self.sitting(),
+        )
+
+    def sitting(self) -> int | None:
+        """Return the cases per sitting; None where a sitting has no end."""
+        text = self.cases_per_sitting.strip()
+        return _whole(text, "The number of cases per sitting") if text else None
+
+
+def _whole(text: str, what: str) -> int:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 4):  # noqa: PLR2004
+        raise InvalidInput(f"{what} is a whole number. Nothing was saved.")
+    return int(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignPage(Page):
+    """GET and POST /studies/{code}/design (fields of DesignForm); POST /studies/{code}/copy."""
+
+    template: ClassVar[str] = "design.html"
+    study: Study
+    form: DesignForm
+    versions: list[ProtocolVersion]
+    new_code: str = ""
+    new_title: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewPage(Page):
+    """GET /studies/{code}/preview?step=1..3: instructions, unaided call, call with the model."""
+
+    template: ClassVar[str] = "preview.html"
+    study: Study
+    design: StudyDesign
+    case: PreviewCase | None
+    step: int

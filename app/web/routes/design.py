@@ -1,0 +1,125 @@
+"""The design of a study: settings of a draft, versions after opening, preview, copy."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import RedirectResponse, Response
+
+from app.actions import amend_study, design_study
+from app.actions.copy_study import copy_study
+from app.db import cases, protocols
+from app.db.session import Connection
+from app.domain.access import Account
+from app.domain.errors import Conflict, InvalidInput
+from app.domain.study_design import StudyDesign
+from app.web.access import CoordinatorConnection, CoordinatorOnly
+from app.web.design_pages import DesignForm, DesignPage, PreviewPage
+from app.web.rendering import render
+
+router = APIRouter(prefix="/studies/{code}")
+
+
+@router.get("/design")
+def show_design(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+    """Show the settings, and what of them is fixed by now."""
+    return render(_page(connection, viewer, code))
+
+
+@router.post("/design")
+def save_design(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    form: Annotated[DesignForm, Form()],
+) -> Response:
+    """Save a draft's settings, or amend an open study with a reason."""
+    study = design_study.find_study(connection, code=code)
+    try:
+        if study.state == "draft":
+            design_study.set_design(
+                connection,
+                study=study,
+                design=form.design_of(),
+                title=form.title,
+                instructions=form.instructions,
+                by=viewer,
+            )
+        else:
+            amend_study.amend_protocol(
+                connection,
+                study=study,
+                title=form.title,
+                instructions=form.instructions,
+                cases_per_sitting=form.sitting(),
+                reason=form.reason,
+                by=viewer,
+            )
+    except InvalidInput as refusal:
+        page = _page(connection, viewer, code, form=form, problem=str(refusal))
+        return render(page, status=refusal.status)
+    return RedirectResponse(f"/studies/{code}/design", status_code=303)
+
+
+@router.get("/preview")
+def show_preview(
+    viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str, step: int = 1
+) -> Response:
+    """Show a draft as its readers would meet it; nothing is stored, and no AI output is read."""
+    study = design_study.find_study(connection, code=code)
+    found = cases.first_case(connection, study.id)
+    page = PreviewPage(
+        viewer=viewer,
+        study=study,
+        design=design_study.design_of(connection, study=study),
+        case=found,
+        step=min(max(step, 1), 3),
+    )
+    return render(page)
+
+
+@router.post("/copy")
+def copy(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    new_code: Annotated[str, Form()] = "",
+    new_title: Annotated[str, Form()] = "",
+) -> Response:
+    """Make a new draft with the same settings; no case, no reader and no reading goes with it."""
+    study = design_study.find_study(connection, code=code)
+    try:
+        copy_study(connection, study=study, code=new_code, title=new_title, by=viewer)
+    except (InvalidInput, Conflict) as refusal:
+        page = _page(
+            connection,
+            viewer,
+            code,
+            new_code=new_code,
+            new_title=new_title,
+            problem=str(refusal),
+        )
+        return render(page, status=refusal.status)
+    return RedirectResponse(f"/studies/{new_code.strip()}/design", status_code=303)
+
+
+def _page(
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    *,
+    form: DesignForm | None = None,
+    new_code: str = "",
+    new_title: str = "",
+    problem: str | None = None,
+) -> DesignPage:
+    study = design_study.find_study(connection, code=code)
+    design: StudyDesign = design_study.design_of(connection, study=study)
+    return DesignPage(
+        viewer=viewer,
+        problem=problem,
+        study=study,
+        form=form or DesignForm.of(study, design),
+        versions=protocols.versions_of(connection, study.id),
+        new_code=new_code,
+        new_title=new_title,
+    )

@@ -1,0 +1,123 @@
+"""The design of a study in the browser: saved as a draft, amended when open, previewed, copied."""
+
+import pytest
+
+from app.actions.design_study import design_of
+from app.db.session import Role
+from app.domain.study_design import StudyDesign
+from tests.access.test_protection import study_digest
+from tests.conftest import Cast, score_by_hand
+from tests.web.site import Site
+
+FORM = {
+    "title": "BCC or SK",
+    "instructions": "Look **first**.\n\n<script>x()</script>",
+    "design": "crossover",
+    "washout_days": "14",
+    "unaided_only_percent": "20",
+    "show_label": "true",
+    "ask_management": "true",
+    "repeats": "2",
+    "cases_per_sitting": "50",
+}
+
+
+def design(cast: Cast, code: str = "bcc-sk") -> StudyDesign:
+    from app.actions.design_study import find_study
+
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        return design_of(connection, study=find_study(connection, code=code))
+
+
+def test_a_draft_is_saved_as_often_as_one_likes(draft: Cast) -> None:
+    cora = Site(draft).browser(draft.cora)
+    assert cora.post("/studies/bcc-sk/design", data=FORM).status_code == 303
+    assert design(draft) == StudyDesign(
+        design="crossover",
+        washout_days=14,
+        show_probability=False,
+        show_overlay=False,
+        ask_management=True,
+        repeats=2,
+        cases_per_sitting=50,
+    )
+    hidden = {**FORM, "design": "hidden_share", "cases_per_sitting": ""}
+    assert cora.post("/studies/bcc-sk/design", data=hidden).status_code == 303
+    assert (design(draft).unaided_only_percent, design(draft).cases_per_sitting) == (20, None)
+    page = cora.get("/studies/bcc-sk/design").text
+    assert 'value="hidden_share" checked' in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"design": "guess"}, "no design named guess"),
+        ({"washout_days": "soon"}, "The washout is a whole number"),
+        ({"washout_days": "366"}, "0 to 365"),
+        ({"repeats": "-1"}, "whole number"),
+        ({"design": "hidden_share", "unaided_only_percent": "60"}, "at most half"),
+        ({"show_label": ""}, "has to show something"),
+        ({"title": " "}, "1 to 200 characters"),
+    ],
+    ids=str,
+)
+def test_d11_a_setting_that_is_no_good_gets_its_sentence_and_changes_nothing(
+    draft: Cast, wrong: dict[str, str], sentence: str
+) -> None:
+    cora = Site(draft).browser(draft.cora)
+    before = design(draft)
+    form = {key: value for key, value in {**FORM, **wrong}.items() if value != ""}
+    answer = cora.post("/studies/bcc-sk/design", data=form)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert design(draft) == before
+
+
+def test_d13_an_open_study_changes_by_an_amendment_with_its_reason_only(site: Site) -> None:
+    cora = site.browser(site.cast.cora)
+    before = design(site.cast)
+    assert cora.post("/studies/bcc-sk/design", data=FORM).status_code == 422, "no reason"
+    answer = cora.post("/studies/bcc-sk/design", data={**FORM, "reason": "Sittings were long."})
+    assert answer.status_code == 303
+    after = design(site.cast)
+    assert (after.design, after.repeats) == (before.design, before.repeats)
+    assert after.cases_per_sitting == 50
+    page = cora.get("/studies/bcc-sk/design").text
+    assert "Sittings were long." in page
+    assert "Version 2" in page
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_b1_a_preview_is_labelled_shows_no_ai_and_leaves_nothing(draft: Cast, step: int) -> None:
+    score_by_hand(draft.database, draft.storage, draft.study, probability=0.8125)
+    site = Site(draft)
+    cora = site.browser(draft.cora)
+    cora.post("/studies/bcc-sk/design", data=FORM)
+    before = study_digest(draft)
+    page = cora.get("/studies/bcc-sk/preview", params={"step": step})
+    assert page.status_code == 200
+    assert "PREVIEW" in page.text
+    assert "81" not in page.text.split("<main")[1].replace("/static", "")
+    assert "overlays" not in page.text
+    assert study_digest(draft) == before
+
+
+def test_i6_instructions_are_markdown_without_its_html(draft: Cast) -> None:
+    cora = Site(draft).browser(draft.cora)
+    cora.post("/studies/bcc-sk/design", data=FORM)
+    page = cora.get("/studies/bcc-sk/preview").text
+    assert "<strong>first</strong>" in page
+    assert "<script>x" not in page
+
+
+def test_a_copy_takes_the_settings_and_nothing_else(site: Site) -> None:
+    cora = site.browser(site.cast.cora)
+    copy = {"new_code": "second", "new_title": "The second"}
+    assert cora.post("/studies/bcc-sk/copy", data=copy).status_code == 303
+    assert design(site.cast, "second") == design(site.cast)
+    page = cora.get("/studies/second").text
+    assert "being prepared" in page
+    assert "Import cases" in page
+    again = cora.post("/studies/bcc-sk/copy", data=copy)
+    assert again.status_code == 409
+    assert "already a study named" in again.text
