@@ -207,8 +207,8 @@ def test_r5_a_reader_joins_a_study_of_the_first_schema_by_its_own_algorithm(old:
 
 def test_r5_the_digest_frozen_at_unblinding_is_still_that_of_the_readings(old: str) -> None:
     study, cora, _rita = fill(old)
-    for change in ("state = 'closed', closed_by = %s",
-                   "state = 'unblinded', unblinded_by = %s, unblinding_reason = 'Done.'"):  # fmt: skip
+    unblinding = "state = 'unblinded', unblinded_by = %s, unblinding_reason = 'Done.'"
+    for change in ("state = 'closed', closed_by = %s", unblinding):
         with acting(old, cora) as owner:
             owner.execute(f"UPDATE study SET {change} WHERE code = 'old'", [cora])  # noqa: S608
     migrate(old, secret=None)
