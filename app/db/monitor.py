@@ -47,13 +47,15 @@ class CaseCoverage:
 
 _STEP = """
     SELECT a.reader_id, a.case_id, a.position, s.served_at, u.locked_at AS unaided_at,
-           v.revealed_at, d.locked_at AS aided_at
+           v.revealed_at, d.locked_at AS aided_at,
+           CASE a.arm WHEN 'without_ai' THEN u.locked_at ELSE d.locked_at END AS finished_at
     FROM assignment a
     LEFT JOIN served s ON s.assignment_id = a.id AND s.study_id = %(study)s
     LEFT JOIN reading u ON u.assignment_id = a.id AND u.study_id = %(study)s AND u.phase = 'unaided'
     LEFT JOIN reveal v ON v.assignment_id = a.id AND v.study_id = %(study)s
     LEFT JOIN reading d ON d.assignment_id = a.id AND d.study_id = %(study)s AND d.phase = 'aided'
     WHERE a.study_id = %(study)s
+        AND NOT EXISTS (SELECT FROM case_exclusion x WHERE x.case_id = a.case_id)
 """
 
 
@@ -66,7 +68,7 @@ def paces_of(connection: Connection, study: UUID) -> list[ReaderPace]:
         + _STEP
         + """), one AS (
                SELECT reader_id,
-                   string_agg(CASE WHEN aided_at IS NOT NULL THEN 'f'
+                   string_agg(CASE WHEN finished_at IS NOT NULL THEN 'f'
                                    WHEN revealed_at IS NOT NULL THEN 'r'
                                    WHEN unaided_at IS NOT NULL THEN 'l'
                                    WHEN served_at IS NOT NULL THEN 's' ELSE 'a' END,
@@ -100,9 +102,9 @@ def uncovered_cases(connection: Connection, study: UUID, *, most: int) -> list[C
         "WITH step AS ("
         + _STEP
         + """)
-           SELECT c.code, count(*) AS assigned, count(t.aided_at) AS finished
+           SELECT c.code, count(*) AS assigned, count(t.finished_at) AS finished
            FROM step t JOIN study_case c ON c.id = t.case_id
-           GROUP BY c.code HAVING count(t.aided_at) < count(*)
-           ORDER BY count(t.aided_at)::float8 / count(*), c.code LIMIT %(most)s""",
+           GROUP BY c.code HAVING count(t.finished_at) < count(*)
+           ORDER BY count(t.finished_at)::float8 / count(*), c.code LIMIT %(most)s""",
         {"study": study, "most": most},
     )

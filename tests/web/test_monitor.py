@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.actions.amend_study import exclude_case
+from app.actions.design_study import open_study, set_design
 from app.db import monitor
 from app.db.session import Role
 from app.domain.pace import GROUP, STALLED, TOO_FAST, Pace
 from app.domain.reading import ReadingState
-from tests.conftest import Cast
-from tests.reading.steps import bring_to, close, finish, superuser
+from app.domain.study_design import StudyDesign
+from tests.conftest import Cast, score_by_hand
+from tests.reading.steps import bring_to, close, finish, lock, superuser
 from tests.web.site import Site
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -120,3 +123,33 @@ def test_b8_the_monitor_shows_neither_cases_in_order_nor_calls(site: Site) -> No
     assert "1 finished, 1 shown, no call, 4 not shown yet" in grid
     assert "c000" not in grid
     assert "BCC or SK" not in grid.split('<div id="live"')[1]
+
+
+def test_a_case_that_is_read_without_the_ai_is_finished_with_its_unaided_call(draft: Cast) -> None:
+    with draft.begin(Role.COORDINATOR, draft.cora) as connection:
+        set_design(
+            connection,
+            study=draft.study,
+            design=StudyDesign(design="parallel"),
+            title="BCC or SK",
+            instructions="Look.",
+            by=draft.cora,
+        )
+    score_by_hand(draft.database, draft.storage, draft.study)
+    with draft.begin(Role.COORDINATOR, draft.cora) as connection:
+        open_study(connection, study=draft.reload(), by=draft.cora)
+    for reader in (draft.rita, draft.rolf):
+        lock(draft, reader)
+    assert {pace.states[0] for pace in paces(draft).values()} == {"f", "l"}
+    assert {pace.pace.missing for pace in paces(draft).values()} == {5, 6}
+
+
+def test_an_excluded_case_is_missing_nowhere(cast: Cast) -> None:
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        exclude_case(
+            connection, study=cast.study, case_code="c003", reason="Blurred.", by=cast.cora
+        )
+    assert {len(pace.states) for pace in paces(cast).values()} == {5}
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        left = monitor.uncovered_cases(connection, cast.study.id, most=100)
+    assert "c003" not in {case.code for case in left}

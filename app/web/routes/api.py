@@ -141,7 +141,7 @@ def list_readers(_by: TokenReads, connection: ReadingConnection, code: str) -> l
             specialty=row.specialty,
             training=row.training,
             consented_version=row.consented_version,
-            assigned=row.assigned,
+            assigned=len(paces[row.reader_id].states),
             finished=paces[row.reader_id].finished,
             states=paces[row.reader_id].states,
             too_fast=paces[row.reader_id].too_fast,

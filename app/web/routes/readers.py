@@ -104,7 +104,7 @@ def write_to_reader(
                     email=row.email,
                     name=row.name,
                     finished=progress.finished,
-                    assigned=row.assigned,
+                    assigned=len(progress.states),
                     address=site_address(request),
                     by=viewer,
                 )
