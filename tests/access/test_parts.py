@@ -56,12 +56,14 @@ OPEN = {
         "POST /sign-out": 303,
         "GET /confirm": 200,
         "POST /confirm": 422,
+        "GET /api/docs": 200,
     },
     "jude": {
         "GET /": 200,
         "POST /sign-out": 303,
         "GET /confirm": 200,
         "POST /confirm": 422,
+        "GET /api/docs": 200,
         "GET /studies/{code}/adjudication": 200,
         "GET /studies/{code}/adjudication/{case}/images/{position}": 200,
         "POST /studies/{code}/adjudication/{case}": 409,  # recorded already, and frozen
@@ -71,6 +73,7 @@ OPEN = {
         "POST /sign-out": 303,
         "GET /confirm": 200,
         "POST /confirm": 422,
+        "GET /api/docs": 200,
         "GET /studies/{code}/audit": 200,
         "GET /studies/{code}/audit.jsonl": 200,
     },
