@@ -197,6 +197,14 @@ def _add_study(commands: "_Commands") -> None:
         action="store_true",
         help="also compare a study's images and maps on disk with their SHA-256",
     )
+    allocation = _command(
+        commands,
+        "allocation",
+        "allocation:allocation",
+        "Derive every reader's order again from the seed: case, arm, session and occasion.",
+    )
+    allocation.add_argument("verify", choices=["verify"], help="what to do with it")
+    allocation.add_argument("target", help="a pack (ZIP file or folder), or a study's name")
     anchor = _command(
         commands,
         "anchor",

@@ -10,6 +10,7 @@ from app.actions.verify_pack import Verdict, said
 from app.db.administrator import StudyRecords
 from app.domain.audit_chain import Anchor, AuditEvent, verify_chain
 from app.domain.logged_orders import orders_of_log
+from app.domain.logged_rules import broken_rules
 
 
 def verify_study(records: StudyRecords, *, anchors: Iterable[Anchor] = ()) -> Verdict:
@@ -79,4 +80,8 @@ def _check_orders(records: StudyRecords) -> list[str]:
         if stored.order != logged.orders.get(str(stored.reader_id))
         or stored.order_sha256 != logged.digests[str(stored.reader_id)]
     ]
-    return [*logged.problems, *(problem for problem in wrong if problem not in logged.problems)]
+    return [
+        *logged.problems,
+        *(problem for problem in wrong if problem not in logged.problems),
+        *broken_rules(records.events, logged),
+    ]

@@ -14,6 +14,7 @@ from app.domain.allocation import Assigned
 from app.domain.audit_chain import AuditEvent
 from app.domain.counted import Place, Uncounted, repeats_alone, why_not_counted
 from app.domain.logged_orders import LoggedOrders, orders_of_log
+from app.domain.logged_rules import broken_rules
 from app.domain.scores import malignancy_score
 
 Row = Mapping[str, Any]
@@ -49,7 +50,7 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
         if verb == "insert":
             rows.setdefault(table, []).append(json.loads(event.payload))
     orders = orders_of_log(events)
-    found = LoggedReadings(problems=list(orders.problems))
+    found = LoggedReadings(problems=[*orders.problems, *broken_rules(events, orders)])
     cases = {row["id"]: row for row in rows.get("study_case", [])}
     truth = {row["case_id"]: row for row in rows.get("reference_diagnosis", [])}
     predictions = {row["id"]: row for row in rows.get("case_prediction", [])}

@@ -3,6 +3,8 @@
 import argparse
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,13 @@ def test_every_test_the_protocol_names_exists() -> None:
     for file, test in named:
         source = (ROOT / file).read_text()
         assert not test or f"def {test}(" in source, f"{file}::{test}"
+
+
+def test_the_protocols_rules_stand_in_the_manual_as_the_tests_say_them() -> None:
+    done = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, DOCS / "protocol_rules.py", "--check"], check=False, timeout=60
+    )
+    assert done.returncode == 0, "run `python docs/protocol_rules.py`"
 
 
 def test_every_guard_the_protocol_names_exists() -> None:

@@ -462,3 +462,14 @@ def test_d7_an_order_that_is_not_of_the_studys_design_is_not_stored(draft: Cast,
             order=order,
             digest=order_sha256(order, plan.algorithm),
         )
+
+
+def test_d7_verify_finds_a_second_session_that_began_too_early(draft: Cast) -> None:
+    """The clock of days was set forward; the times in the log were not."""
+    cast = opened(draft, DESIGNS["crossover"])
+    first_session(cast, cast.rita)
+    assert verify_study(records_of(cast.database.url, "bcc-sk")).problems == ()
+    set_days(cast, 28)
+    serve(cast, cast.rita)
+    problems = verify_study(records_of(cast.database.url, "bcc-sk")).problems
+    assert ["second session began before 28 days" in problem for problem in problems] == [True]

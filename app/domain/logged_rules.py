@@ -1,0 +1,78 @@
+"""Rules of the protocol that follow from a study's log alone, in every design.
+
+The steps of one reading are checked with the chain (audit_chain); these are about several: cases
+are served in their order, a second session waits for its washout, and rows name the version of the
+protocol that was in force.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.domain.audit_chain import AuditEvent
+from app.domain.logged_orders import LoggedOrders
+
+Row = dict[str, Any]
+
+
+@dataclass
+class _Reader:
+    """What the log has told of a reader so far."""
+
+    position: int = 0
+    session_of: dict[str, int] = field(default_factory=dict[str, int])  # assignment -> session
+    first_ends: datetime | None = None  # last lock of the first session
+    washout: int | None = None  # days, where there is an override
+
+
+def broken_rules(events: Iterable[AuditEvent], orders: LoggedOrders) -> list[str]:
+    """Return where the log contradicts the rules; KeyError and ValueError as orders_of_log."""
+    problems: list[str] = []
+    readers: dict[str, _Reader] = {}
+    excluded: set[str] = set()
+    days, version = 28, 0
+    for event in events:
+        if event.action == "case_exclusion.insert":
+            excluded.add(json.loads(event.payload)["case_id"])
+        elif event.action == "protocol_version.insert":
+            version += 1
+        elif event.action == "study.update":
+            days = json.loads(event.payload)["new"].get("washout_days", days)
+        elif event.action in {"washout_override.insert", "served.insert", "reading.insert"}:
+            row: Row = json.loads(event.payload)
+            reader = readers.setdefault(row["reader_id"], _Reader())
+            if event.action == "washout_override.insert":
+                reader.washout = row["days"]
+                continue
+            if row.get("protocol_version") not in {None, version}:
+                problems.append(
+                    f"event {event.seq}: version {version} of the protocol was in force"
+                )
+            if event.action == "served.insert":
+                problems += _served(event.seq, row, reader, orders, excluded, days)
+            elif reader.session_of.get(row["assignment_id"]) == 1:
+                reader.first_ends = datetime.fromisoformat(row["locked_at"])
+    return problems
+
+
+def _served(
+    seq: int, row: Row, reader: _Reader, orders: LoggedOrders, excluded: set[str], days: int
+) -> Iterable[str]:
+    order = orders.orders.get(row["reader_id"], [])
+    position = row.get("position") or reader.position + 1
+    if not reader.position < position <= len(order):
+        yield f"event {seq}: position {position} of the order was served out of turn"
+        return
+    left_out = order[reader.position : position - 1]
+    if any(str(entry.case) not in excluded for entry in left_out):
+        yield f"event {seq}: position {position} was served before those before it"
+    reader.position = position
+    session = order[position - 1].session
+    reader.session_of[row["assignment_id"]] = session
+    washout = timedelta(days=days if reader.washout is None else reader.washout)
+    if session == 1 or reader.first_ends is None:
+        return
+    if datetime.fromisoformat(row["served_at"]) < reader.first_ends + washout:
+        yield f"event {seq}: the second session began before {washout.days} days had passed"
