@@ -11,7 +11,7 @@ import pytest
 
 from app.actions.verify_files import verify_files
 from app.actions.verify_pack import verify_pack
-from app.commands import proofs
+from app.commands import proofs, studies
 from app.db.administrator import head_of, records_of
 from app.domain.anchor_file import anchor_line, parse_anchor, read_anchors
 from app.domain.audit_chain import Anchor
@@ -131,6 +131,23 @@ def test_l4_the_head_noted_is_the_head_of_the_log(finished: Cast) -> None:
     last = records_of(finished.database.url, "bcc-sk").events[-1]
     assert head == Anchor(last.seq, last.hash)
     assert head_of(finished.database.url, "no-such-study") is None
+
+
+def test_the_command_writes_the_pack_and_prints_the_anchor(
+    finished: Cast,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(studies, "running", running_on(finished))
+    asked = {"study": "bcc-sk", "coordinator": "cora@example.org", "without_overlays": True}
+    arguments = argparse.Namespace(out=str(tmp_path / "pack.zip"), **asked)
+    assert studies.export(arguments, Settings.from_environment({})) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"{tmp_path}/pack.zip: 33 files"
+    anchor = said[1].rpartition(" ")[2]
+    assert run(str(tmp_path / "pack.zip"), anchor=[anchor]) == 0
+    assert run(str(tmp_path / "pack.zip"), anchor=[f"1:{HASH}"]) == 1
 
 
 # ---------------------------------------------------------------- files on disk

@@ -134,6 +134,12 @@ def test_the_flow_counts_what_left_and_where() -> None:
         assert said in text, said
 
 
+def test_a_withheld_output_is_no_missing_call_in_the_flow() -> None:
+    text = flow_text(facts(design="hidden_share", unaided_only_percent=20))
+    assert "R02: 3 never called" in text
+    assert "without revised call" not in text
+
+
 def test_the_flow_is_drawn_as_sound_svg_whatever_a_reason_holds() -> None:
     hostile = '<script>alert("x")</script> & "quoted" \x07 ' + "very long " * 30
     drawn = flow_svg(facts(excluded=(("c7", hostile),)))

@@ -26,7 +26,7 @@ def flow_boxes(facts: StudyFacts) -> tuple[Box, ...]:
     if facts.training:
         out.append(f"Training, not counted: {count(facts.training, 'case')}")
     per_reader = [_read(reader) for reader in facts.readers]
-    never = [_not_read(reader) for reader in facts.readers if reader.assigned > reader.aided]
+    never = [line for reader in facts.readers if (line := _not_read(reader, facts.design))]
     void = sum(kind == "void" for kind, _ in facts.corrections)
     if void:
         never.append(f"Voided: {count(void, 'reading')}")
@@ -57,9 +57,13 @@ def _read(reader: ReaderFacts) -> str:
     return f"{reader.code}{simulated}: {numbers}"
 
 
-def _not_read(reader: ReaderFacts) -> str:
-    never, half = reader.assigned - reader.unaided, reader.unaided - reader.aided
-    return f"{reader.code}: {never} never called, {half} without revised call"
+def _not_read(reader: ReaderFacts, design: str) -> str:
+    """Say what a reader left out; only in a sequential study every call is to be revised."""
+    never = reader.assigned - reader.unaided
+    half = reader.unaided - reader.aided if design == "sequential" else 0
+    parts = [f"{never} never called"] if never else []
+    parts += [f"{half} without revised call"] if half else []
+    return f"{reader.code}: {', '.join(parts)}" if parts else ""
 
 
 def flow_text(facts: StudyFacts) -> str:
