@@ -144,7 +144,7 @@ def test_the_command_writes_the_pack_and_prints_the_anchor(
     arguments = argparse.Namespace(out=str(tmp_path / "pack.zip"), **asked)
     assert studies.export(arguments, Settings.from_environment({})) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == f"{tmp_path}/pack.zip: 33 files"
+    assert said[0] == f"{tmp_path}/pack.zip: 34 files"
     anchor = said[1].rpartition(" ")[2]
     assert run(str(tmp_path / "pack.zip"), anchor=[anchor]) == 0
     assert run(str(tmp_path / "pack.zip"), anchor=[f"1:{HASH}"]) == 1

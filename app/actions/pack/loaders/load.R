@@ -72,7 +72,8 @@ auc <- function(score, event) {
 }
 
 auc_table <- function(pack) {
-  used <- pack$readings[!is.na(pack$readings$score), ]
+  # Of a case that was read twice, the first reading counts.
+  used <- pack$readings[!is.na(pack$readings$score) & pack$readings$occasion == 1, ]
   rows <- unique(used[, c("reader_id", "modality")])
   rows <- rows[order(rows$reader_id, -xtfrm(rows$modality)), ]
   rows$auc <- mapply(function(reader, modality) {

@@ -78,7 +78,8 @@ def auc_table(readings: list[dict[str, str]]) -> list[tuple[str, str, float | No
     """
     parts: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     for row in readings:
-        if row["score"] != "":
+        # Of a case that was read twice, the first reading counts.
+        if row["score"] != "" and row["occasion"] == "1":
             part = parts.setdefault((row["reader_id"], row["modality"]), ([], []))
             part[row["truth"] != "BCC"].append(float(row["score"]))
     return [
