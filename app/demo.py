@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from app.actions import design_study
+from app.actions.check_seen_before import acknowledge_seen_before, look_for_seen_before
 from app.actions.draw_orders import enrol_reader
 from app.actions.import_cases import import_cases
 from app.actions.manage_accounts import add_account
@@ -28,6 +29,10 @@ COORDINATOR = "coordinator@demo.invalid"
 READERS = ("reader1@demo.invalid", "reader2@demo.invalid")
 # Two simulated readers of different strength, so that the results have something to show.
 SKILLS = (Skill(0.78, 0.72, 0.6), Skill(0.86, 0.80, 0.3))
+ALIKE = (
+    "Demonstration: these generated pictures were drawn from other seeds than the model's. Among "
+    "thousands of drawings a few look alike by chance."
+)
 MODEL_WAIT = 300.0  # seconds for a worker to load its model on a slow machine
 
 
@@ -159,6 +164,15 @@ def _open(on: Running, study: Study, coordinator: Account) -> None:
                 if found is not None:
                     enrol_reader(connection, study=study.id, reader=found.id)
     with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:
+        seen = look_for_seen_before(connection, study=study)
+        if seen.matches:
+            acknowledge_seen_before(
+                connection,
+                study=study,
+                matches_sha256=seen.matches_sha256,
+                reason=ALIKE,
+                by=coordinator,
+            )
         design_study.open_study(connection, study=study, by=coordinator)
 
 
