@@ -28,6 +28,8 @@ def write_small_model(folder: Path) -> Path:
         "map_grid": [GRID, GRID],
         "prompt_sha256": sha256_of(prompt),
     }
+    for hashed in ("probe_sha256", "training_images_sha256"):  # this one has neither file
+        model.pop(hashed, None)
     (folder / "model.json").write_text(json.dumps(model))
     (folder / "CARD.md").write_text("# Random weights, for tests\n")
     return folder

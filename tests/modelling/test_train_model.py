@@ -104,7 +104,7 @@ def test_the_folder_opens_as_a_model_and_says_what_training_said(request_of: Mak
     tested = [row["image"] for row in listed if row["split"] == "test"]
     pictures = [cleaned(request.images / name) for name in tested]
     compared = ComparedModel.load(request.out, device="cpu")
-    scores = compared.probabilities(compared.features(pictures))
+    scores = compared.margins(compared.features(pictures))
     diagnosis = {row["image"]: row["diagnosis"] for row in patients(12)}
     truth = np.array([diagnosis[name] == "BCC" for name in tested])
     for name in ("coop", "zero_shot", "linear_probe"):
@@ -112,7 +112,9 @@ def test_the_folder_opens_as_a_model_and_says_what_training_said(request_of: Mak
         above = (values[truth][:, None] > values[~truth]).mean()
         assert above == pytest.approx(record["test"]["areas"][name]["estimate"])
     made = Predictor.load(request.out, device="cpu").predict(pictures)
-    assert [one.probability_bcc for one in made] == pytest.approx(scores.coop, abs=1e-5)
+    assert [one.probability_bcc for one in made] == pytest.approx(
+        1 / (1 + np.exp(-scores.coop)), abs=1e-5
+    )
 
 
 def test_a_worker_scores_a_study_with_the_folder_as_it_is(request_of: Make, draft: Cast) -> None:

@@ -20,6 +20,8 @@ PRETRAINING = {
     "epochs": 1,
     "training_seconds": 60,
     "painting_seconds": 60,
+    "threads": 2,
+    "resumed_after_epochs": 0,
 }
 
 
@@ -61,7 +63,7 @@ def test_a_demonstration_model_is_made_and_lists_its_pictures(
     # The area that the record states, from the folder alone.
     compared = ComparedModel.load(out, device="cpu")
     tested = list(pictures.opened(range(20, 28)))
-    scores = compared.probabilities(compared.features(tested))
+    scores = compared.margins(compared.features(tested))
     assert scores.linear_probe is not None
     truth = pictures.truth[20:] == 1
     positive, negative = scores.linear_probe[truth], scores.linear_probe[~truth]
