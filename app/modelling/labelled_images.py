@@ -6,8 +6,7 @@ after the other, so that memory does not grow with the number of images.
 """
 
 import hashlib
-import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -15,15 +14,21 @@ from typing import Literal, cast
 from PIL import Image
 
 from app.domain.case_columns import ALL_NAMES
-from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
+from app.domain.case_file import CaseRow, ImageRow, parse_case_file
 from app.domain.csv_table import read_table
-from app.domain.errors import InvalidInput, NotFound, Problem
 from app.domain.image_quality import ImageQuality
 from app.image_decoding import CleanImage
-from app.image_source import ImageSource, open_image_source
-from app.imaging import ImageCleaner
+from app.image_source import open_image_source
+from app.modelling.case_images import (
+    Progress,
+    checked_images,
+    hash_of_images,
+    opened_again,
+    problem_of,
+    read_case_table,
+    refuse_problems,
+)
 
-Progress = Callable[[int, int], None]  # images done, images in all
 Diagnosis = Literal["BCC", "SK"]
 
 
@@ -74,19 +79,7 @@ class LabelledImages:
 
         Raises InvalidInput where a file is no longer the one that was read at first.
         """
-        wanted = tuple(self.images if chosen is None else chosen)
-        with open_image_source(self.source) as source, ImageCleaner() as cleaner:
-            pairs = ((image.image_name, _unchanged(source, image)) for image in wanted)
-            cleaned = cleaner.clean_many(pairs)
-            for image, (name, result) in zip(wanted, cleaned, strict=True):
-                if isinstance(result, Problem):
-                    raise InvalidInput(f"{name}: {result.sentence}")
-                yield image, Image.open(io.BytesIO(result.data), formats=("JPEG",))
-
-
-def hash_of_images(images: Iterable[LabelledImage]) -> str:
-    """Give the SHA-256 over the images' SHA-256, one a line, in this order."""
-    return hashlib.sha256("".join(f"{image.sha256}\n" for image in images).encode()).hexdigest()
+        return opened_again(self.source, tuple(self.images if chosen is None else chosen))
 
 
 def read_labelled_images(table: Path, images: Path, progress: Progress) -> LabelledImages:
@@ -94,22 +87,21 @@ def read_labelled_images(table: Path, images: Path, progress: Progress) -> Label
 
     The table has the columns that `reread import` understands; `images` is a folder or a ZIP.
     """
-    try:
-        data = table.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(f"There is no file {table}.") from None
-    except OSError as error:
-        raise InvalidInput(f"{table} cannot be read: {error.strerror}.") from error
+    data = read_case_table(table)
     file = parse_case_file(data, name=table.name)
     columns, cells = _cells(data, table.name)
     problems = list(file.problems)
     found: list[LabelledImage] = []
+    first_row: dict[str, int] = {}
     with open_image_source(images) as source:
-        for case, image, sha256, picture in _checked(file, source, problems, progress):
-            found.append(_labelled(case, image, cells[image.row], sha256, picture))
-    if problems:
-        problems.sort(key=lambda problem: problem.row or 0)
-        raise InvalidInput(f"{table.name} has {len(problems)} things to mend.", problems)
+        for case, image, sha256, picture in checked_images(file, source, problems, progress):
+            earlier = first_row.setdefault(sha256, image.row)
+            if earlier != image.row:
+                twice = f"is the same file as in row {earlier}; leave one of them out"
+                problems.append(problem_of(file, image, twice))
+            else:
+                found.append(_labelled(case, image, cells[image.row], sha256, picture))
+    refuse_problems(table, problems)
     found.sort(key=lambda image: image.row)
     sha256 = hashlib.sha256(data).hexdigest()
     return LabelledImages(table.name, sha256, columns, tuple(found), images.resolve())
@@ -118,50 +110,6 @@ def read_labelled_images(table: Path, images: Path, progress: Progress) -> Label
 def _cells(data: bytes, name: str) -> tuple[tuple[str, ...], dict[int, dict[str, str]]]:
     table = read_table(data, name=name, known=ALL_NAMES)
     return table.columns, {row.number: row.cells for row in table.rows}
-
-
-def _checked(
-    file: CaseFile, source: ImageSource, problems: list[Problem], progress: Progress
-) -> Iterator[tuple[CaseRow, ImageRow, str, CleanImage]]:
-    """Decode every image; one that cannot be, or is there twice, becomes a problem of its row."""
-    rows = {str(image.row): (case, image) for case in file.cases for image in case.images}
-    hashes: dict[str, str] = {}
-    first_row: dict[str, int] = {}
-
-    def problem(image: ImageRow, sentence: str) -> None:
-        problems.append(Problem(file.name, image.row, "image", f"{image.file}: {sentence}"))
-
-    def read() -> Iterator[tuple[str, bytes]]:
-        for key, (_, image) in rows.items():
-            try:
-                data = source.read(image.file)
-            except InvalidInput as refusal:
-                problem(image, refusal.problems[0].sentence if refusal.problems else str(refusal))
-                continue
-            hashes[key] = hashlib.sha256(data).hexdigest()
-            yield key, data
-
-    with ImageCleaner() as cleaner:
-        for done, (key, result) in enumerate(cleaner.clean_many(read()), start=1):
-            progress(done, len(rows))
-            case, image = rows[key]
-            earlier = first_row.setdefault(hashes[key], image.row)
-            if isinstance(result, Problem):
-                problem(image, result.sentence)
-            elif earlier != image.row:
-                problem(image, f"is the same file as in row {earlier}; leave one of them out")
-            else:
-                yield case, image, hashes[key], result
-
-
-def _unchanged(source: ImageSource, image: LabelledImage) -> bytes:
-    data = source.read(image.image_name)
-    if hashlib.sha256(data).hexdigest() != image.sha256:
-        raise InvalidInput(
-            f"{image.image_name} (row {image.row}) was changed while it was being used; "
-            "let the images stay as they are and start again."
-        )
-    return data
 
 
 def _labelled(

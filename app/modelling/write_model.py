@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from app.modelling.case_images import hash_of_images
 from app.modelling.choose_backbone import ChosenBackbone
 from app.modelling.code_version import code_version
-from app.modelling.labelled_images import LabelledImage, hash_of_images
+from app.modelling.labelled_images import LabelledImage
 from app.modelling.model_card import model_card
 from app.modelling.new_folder import new_folder
 from app.modelling.patients import count_patients
