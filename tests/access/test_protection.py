@@ -186,7 +186,7 @@ def assert_protected(answer: Response, *, static: bool = False) -> None:
     assert "x-powered-by" not in answer.headers
 
 
-def test_a11_the_policy_lets_in_nothing_from_elsewhere_and_nothing_inline() -> None:
+def test_a11_p6_the_policy_lets_in_nothing_from_elsewhere_and_nothing_inline() -> None:
     allowed = {part.split()[0]: part.split()[1:] for part in POLICY.split("; ")}
     assert allowed["default-src"] == allowed["object-src"] == ["'none'"]
     assert allowed["frame-ancestors"] == allowed["base-uri"] == ["'none'"]

@@ -426,7 +426,7 @@ def test_b9_before_unblinding_there_are_no_results_and_the_page_says_why(
         assert "only after unblinding" in answer.text
 
 
-def test_b9_after_unblinding_each_look_and_each_file_is_written_down(site: Site) -> None:
+def test_b9_l7_after_unblinding_each_look_and_each_file_is_written_down(site: Site) -> None:
     cast = site.cast
     for reader in (cast.rita, cast.rolf):
         for _ in range(6):

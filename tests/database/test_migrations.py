@@ -15,7 +15,7 @@ def tables(url: str) -> set[str]:
         return {row[0] for row in found}
 
 
-def test_a_filled_database_goes_down_to_nothing_and_up_again(cast: Cast) -> None:
+def test_r5_a_filled_database_goes_down_to_nothing_and_up_again(cast: Cast) -> None:
     url = cast.database.url
     before = tables(url)
     cast.database.close()

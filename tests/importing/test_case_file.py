@@ -70,7 +70,7 @@ def test_rows_of_one_case_id_are_one_case_of_several_images() -> None:
     assert parsed.image_count == 3
 
 
-def test_rows_of_a_case_that_contradict_each_other_are_each_a_problem() -> None:
+def test_i3_rows_of_a_case_that_contradict_each_other_are_each_a_problem() -> None:
     parsed = parse(
         "case_id,image,diagnosis,age,patient_id,synthetic\n"
         "C1,a.jpg,BCC,60,P1,no\nC1,b.jpg,SK,61,P2,yes\n"
@@ -138,12 +138,12 @@ def test_ages_are_whole_years_or_missing(written: str, years: int | None) -> Non
         ("case_id", "é1"),
     ],
 )
-def test_a_cell_outside_its_range_is_named_by_row_and_column(column: str, value: str) -> None:
+def test_i3_a_cell_outside_its_range_is_named_by_row_and_column(column: str, value: str) -> None:
     assert places(parse(f"image,diagnosis,{column}\na.jpg,BCC,{value}\n")) == [(2, column)]
 
 
 @pytest.mark.parametrize("name", ["../a.jpg", "/etc/passwd", "sub\\a.jpg", "..", ".", "x/y.jpg"])
-def test_image_names_that_lead_elsewhere_are_problems(name: str) -> None:
+def test_i3_image_names_that_lead_elsewhere_are_problems(name: str) -> None:
     parsed = parse(f"case_id,image,diagnosis\nC1,{name},BCC\n")
     assert places(parsed) == [(2, "image")]
     assert parsed.cases == ()
@@ -156,7 +156,7 @@ def test_an_image_name_that_cannot_be_a_case_id_asks_for_one() -> None:
 
 
 @pytest.mark.parametrize("second", ["a.jpg", "A.JPG", "a"])
-def test_an_image_listed_twice_is_a_problem(second: str) -> None:
+def test_i3_an_image_listed_twice_is_a_problem(second: str) -> None:
     parsed = parse(f"case_id,image,diagnosis\nC1,a.jpg,BCC\nC2,{second},BCC\n")
     assert "column image: this image is already listed in row 2" in only_problem(parsed)
 
@@ -183,7 +183,7 @@ def test_modalities_are_dermoscopic_clinical_or_other(written: str, meant: str) 
     assert parsed.cases[0].images[0].modality == meant
 
 
-def test_every_problem_is_listed_not_only_the_first() -> None:
+def test_i3_every_problem_is_listed_not_only_the_first() -> None:
     parsed = parse(
         "case_id,image,diagnosis,age,sex\n"
         "C1,a.jpg,MEL,200,it\n"
@@ -320,7 +320,7 @@ PLAIN = "image,diagnosis,anatom_site\na.jpg,BCC,ear é\nb.jpg,SK,back\n"
         PLAIN.replace("\n", ",,\n").encode(),
     ],
 )
-def test_however_a_spreadsheet_wrote_it_the_same_cases_are_read(data: bytes) -> None:
+def test_i3_however_a_spreadsheet_wrote_it_the_same_cases_are_read(data: bytes) -> None:
     parsed = parse_case_file(data, name="cases.csv")
     assert parsed.problems == ()
     assert [(c.case_id, c.diagnosis, c.anatomical_site) for c in parsed.cases] == [
@@ -329,20 +329,20 @@ def test_however_a_spreadsheet_wrote_it_the_same_cases_are_read(data: bytes) -> 
     ]
 
 
-def test_rows_are_numbered_as_a_spreadsheet_shows_them() -> None:
+def test_i3_rows_are_numbered_as_a_spreadsheet_shows_them() -> None:
     parsed = parse('image,diagnosis,anatom_site\n\na.jpg,BCC,"nose,\nleft\nside"\n\nb.jpg,MEL,\n')
     assert parsed.cases[0].images[0].row == 3
     assert places(parsed) == [(5, "diagnosis")]
 
 
-def test_a_file_that_is_not_in_utf_8_says_so_by_row() -> None:
+def test_i3_a_file_that_is_not_in_utf_8_says_so_by_row() -> None:
     parsed = parse_case_file(PLAIN.encode("cp1252"), name="cases.csv")
     assert "row 2, column anatom_site: the cell holds characters that are not text" in (
         only_problem(parsed)
     )
 
 
-def test_a_nul_byte_is_a_problem_of_its_row() -> None:
+def test_i3_a_nul_byte_is_a_problem_of_its_row() -> None:
     assert places(parse("image,diagnosis\na.jpg,BCC\nb\0.jpg,BCC\n"))[0] == (3, "image")
 
 
@@ -365,13 +365,13 @@ def test_a_nul_byte_is_a_problem_of_its_row() -> None:
         (b"x" * (MAX_BYTES + 1), "larger than 20 MB"),
     ],
 )
-def test_what_is_not_a_case_file_is_one_problem(data: bytes, said: str) -> None:
+def test_i3_what_is_not_a_case_file_is_one_problem(data: bytes, said: str) -> None:
     parsed = parse_case_file(data, name="cases.csv")
     assert said in only_problem(parsed)
     assert parsed.cases == ()
 
 
-def test_a_name_that_two_columns_have_is_a_problem() -> None:
+def test_i3_a_name_that_two_columns_have_is_a_problem() -> None:
     parsed = parse("image,diagnosis,age,Age\na.jpg,BCC,50,60\n")
     assert "row 1, column age: two columns have this name" in only_problem(parsed)
     assert parsed.cases[0].age == 50
@@ -386,7 +386,7 @@ def test_a_row_with_too_many_cells_is_a_problem() -> None:
     assert "4 cells and the header 2" in only_problem(parse("image,diagnosis\na.jpg,BCC,x,y\n"))
 
 
-def test_a_quotation_mark_that_is_not_closed_is_a_problem_and_the_rest_is_read() -> None:
+def test_i3_a_quotation_mark_that_is_not_closed_is_a_problem_and_the_rest_is_read() -> None:
     parsed = parse('image,diagnosis\n"a"b.jpg,BCC\nc.jpg,MEL\nd.jpg,"SK\ne.jpg,SK\n')
     assert places(parsed) == [(2, None), (3, "diagnosis"), (4, None)]
 
@@ -411,7 +411,7 @@ cells = st.one_of(
 @example(b"\xff\xfe\x00\xd8")
 @example(b"\xff\xfe\x00\x00\xff\xff\xff\xff")
 @example(b'image,diagnosis\n"')
-def test_any_bytes_give_problems_never_an_exception(data: bytes) -> None:
+def test_i3_any_bytes_give_problems_never_an_exception(data: bytes) -> None:
     parsed = parse_case_file(data, name="any.csv")
     assert parsed.problems
     assert all(str(problem) for problem in parsed.problems)

@@ -52,12 +52,12 @@ def test_the_same_bytes_give_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_each_of_the_eight_orientations_is_applied_to_the_pixel(orientation: int) -> None:
+def test_i1_each_of_the_eight_orientations_is_applied_to_the_pixel(orientation: int) -> None:
     upright = clean_image(hostile.saved(hostile.photograph(), "PNG"))
     assert clean_image(hostile.oriented(hostile.photograph(), orientation)) == upright
 
 
-def test_the_orientation_of_a_jpeg_is_applied() -> None:
+def test_i1_the_orientation_of_a_jpeg_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     clean = clean_image(hostile.saved(hostile.photograph(), exif=exif))
@@ -69,7 +69,7 @@ def test_an_exif_block_that_cannot_be_read_counts_as_upright() -> None:
     assert (clean.width, clean.height) == (200, 120)
 
 
-def test_no_metadata_survives() -> None:
+def test_p1_no_metadata_survives() -> None:
     data = hostile.with_private_metadata()
     for canary in (
         hostile.PATIENT,
@@ -87,7 +87,7 @@ def test_no_metadata_survives() -> None:
     assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
 
 
-def test_the_file_holds_only_the_segments_that_pixels_need() -> None:
+def test_p1_the_file_holds_only_the_segments_that_pixels_need() -> None:
     data = clean_image(hostile.with_private_metadata()).data
     markers, place = [], 2
     while data[place + 1] != 0xDA:
@@ -97,7 +97,7 @@ def test_the_file_holds_only_the_segments_that_pixels_need() -> None:
     assert data.endswith(b"\xff\xd9")
 
 
-def test_a_tail_behind_the_picture_is_gone() -> None:
+def test_i1_a_tail_behind_the_picture_is_gone() -> None:
     page = b"<html><script>alert(1)</script>"
     for kind in ("JPEG", "PNG"):
         assert b"<script>" not in clean_image(hostile.saved(hostile.photograph(), kind) + page).data
@@ -132,7 +132,7 @@ def test_black_and_white_grey_and_palette_pictures_are_accepted(mode: str) -> No
     assert mean_difference(pixels(clean.data), expected) < 6
 
 
-def test_sixteen_bits_a_colour_become_eight() -> None:
+def test_i1_sixteen_bits_a_colour_become_eight() -> None:
     row = b"\0" + b"\x80\xff\x40\x00\xc0\x7f" * 70
     clean = clean_image(hostile.png(70, 70, 16, 2, row * 70))
     expected = Image.new("RGB", (70, 70), (128, 64, 192))
@@ -179,36 +179,36 @@ def test_the_long_edge_is_limited_and_the_shape_is_kept() -> None:
         (hostile.png(70, 70, 16, 0, (b"\0" + bytes(140)) * 70), "16-bit greyscale"),
     ],
 )
-def test_what_is_no_photograph_is_refused_in_words(data: bytes, said: str) -> None:
+def test_i1_what_is_no_photograph_is_refused_in_words(data: bytes, said: str) -> None:
     assert said in refused(data)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_picture_that_is_cut_short_is_refused_wherever_it_is_cut(kind: str) -> None:
+def test_i1_a_picture_that_is_cut_short_is_refused_wherever_it_is_cut(kind: str) -> None:
     whole = hostile.saved(hostile.photograph(), kind)
     for share in (0.2, 0.5, 0.9):
         assert refused(whole[: int(len(whole) * share)])
 
 
-def test_a_damaged_png_is_refused() -> None:
+def test_i1_a_damaged_png_is_refused() -> None:
     data = bytearray(hostile.saved(hostile.photograph(), "PNG"))
     data[len(data) // 2] ^= 0xFF
     assert "damaged" in refused(bytes(data))
 
 
 @pytest.mark.parametrize("size", [(6400, 6400), (12_000, 12_000), (30_000, 30_000)])
-def test_too_many_pixels_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
+def test_i1_too_many_pixels_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
     head_only = hostile.png(*size, 8, 2, b"")  # decoding it would say "damaged"
     with pytest.raises(TooLarge, match="40 megapixels"):
         clean_image(head_only)
 
 
-def test_too_many_bytes_are_refused() -> None:
+def test_i1_too_many_bytes_are_refused() -> None:
     with pytest.raises(TooLarge, match="25 MB"):
         clean_image(bytes(image_decoding.MAX_BYTES + 1))
 
 
-def test_a_text_bomb_in_a_png_is_refused() -> None:
+def test_i1_a_text_bomb_in_a_png_is_refused() -> None:
     assert refused(hostile.bomb(100, 100).replace(b"IHDR", b"iTXt", 1))
 
 
@@ -248,7 +248,7 @@ def test_pictures_are_taken_only_a_few_ahead(cleaner: ImageCleaner) -> None:
     assert len(list(results)) == 99
 
 
-def test_a_child_that_is_killed_costs_one_picture_and_the_pool_goes_on() -> None:
+def test_i1_a_child_that_is_killed_costs_one_picture_and_the_pool_goes_on() -> None:
     good = hostile.saved(hostile.photograph())
     with ImageCleaner(1) as pool:
         assert isinstance(pool.clean("a.jpg", good), CleanImage)
@@ -262,7 +262,7 @@ def test_a_child_that_is_killed_costs_one_picture_and_the_pool_goes_on() -> None
         assert isinstance(pool.clean("c.jpg", good), CleanImage)
 
 
-def test_a_picture_that_takes_too_long_ends_its_child_alone(
+def test_i1_a_picture_that_takes_too_long_ends_its_child_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = (
@@ -283,7 +283,7 @@ def test_a_picture_that_takes_too_long_ends_its_child_alone(
         assert isinstance(pool.clean("b.jpg", hostile.saved(hostile.photograph())), CleanImage)
 
 
-def test_a_child_that_answers_with_no_number_is_not_believed(
+def test_i1_a_child_that_answers_with_no_number_is_not_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = (
@@ -333,12 +333,12 @@ def test_the_child_holds_neither_torch_nor_the_web_application() -> None:
     assert "app.image_decoding" in held
 
 
-def test_the_child_can_open_no_file_and_take_no_more_than_its_memory() -> None:
+def test_i1_the_child_can_open_no_file_and_take_no_more_than_its_memory() -> None:
     assert "Too many open files" in in_child("open('/etc/passwd')")
     assert "MemoryError" in in_child("bytearray(3 * 1024**3)")
 
 
-def test_the_child_sees_no_secret_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_i1_the_child_sees_no_secret_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
     with ImageCleaner(1) as pool:
         pool.clean("a.jpg", b"x")

@@ -53,7 +53,7 @@ def test_the_shipped_weights_are_small() -> None:
 
 @pytest.mark.parametrize("name", WEIGHTS)
 @pytest.mark.parametrize("load", [describe, Predictor.load])
-def test_one_flipped_byte_is_refused_naming_both_hashes(
+def test_f11_one_flipped_byte_is_refused_naming_both_hashes(
     model_copy: Path, name: str, load: Callable[[Path], object]
 ) -> None:
     file = model_copy / name
@@ -68,7 +68,7 @@ def test_one_flipped_byte_is_refused_naming_both_hashes(
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_truncated_weights_are_refused(model_copy: Path, name: str) -> None:
+def test_f11_truncated_weights_are_refused(model_copy: Path, name: str) -> None:
     file = model_copy / name
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(WeightsDamagedError, match="expected SHA-256"):
@@ -76,7 +76,7 @@ def test_truncated_weights_are_refused(model_copy: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*WEIGHTS, "model.json", "backbone.json", "CARD.md"])
-def test_a_missing_file_is_refused_by_name(model_copy: Path, name: str) -> None:
+def test_f11_a_missing_file_is_refused_by_name(model_copy: Path, name: str) -> None:
     (model_copy / name).unlink()
     with pytest.raises(WeightsMissingError):
         describe(model_copy)
@@ -89,7 +89,7 @@ def test_an_unreadable_record_is_refused(model_copy: Path, content: str) -> None
         describe(model_copy)
 
 
-def test_a_pickle_named_as_weights_is_refused_and_never_run(model_copy: Path) -> None:
+def test_s2_a_pickle_named_as_weights_is_refused_and_never_run(model_copy: Path) -> None:
     canary = model_copy / "canary"
 
     class Malicious:
@@ -141,7 +141,7 @@ def test_a_record_that_contradicts_the_weights_file_is_refused(model_copy: Path)
         Predictor.load(model_copy)
 
 
-def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+def test_f11_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     record = random_record(tmp_path, quick_gelu=False)
     assert record.config is not None
     wider = record.config | {"embed_dim": 64}

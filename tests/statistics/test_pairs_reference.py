@@ -107,7 +107,7 @@ def test_unpaired_delong_is_that_of_proc(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_category_free_nri_and_idi_are_those_of_hmisc(name: str) -> None:
+def test_x3_category_free_nri_and_idi_are_those_of_hmisc(name: str) -> None:
     data = pair(name)
     nri = net_reclassification(data.truth, data.unaided, data.aided, source="scores")
     idi = integrated_discrimination(data.truth, data.unaided, data.aided, source="scores")

@@ -59,7 +59,7 @@ def test_areas_their_covariance_and_their_difference_are_those_of_proc(found: Fo
 
 
 @pytest.mark.parametrize("found", R["areas"])
-def test_nri_and_idi_are_those_of_improveprob(found: Found) -> None:
+def test_x3_nri_and_idi_are_those_of_improveprob(found: Found) -> None:
     events = ratings(found["y"]) == 1
     before, after = (ratings(found[name]) / found["steps"] for name in ("a", "b"))
     nri = net_reclassification(events, before, after, source="ratings")

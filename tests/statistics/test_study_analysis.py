@@ -154,7 +154,7 @@ def test_only_one_class_leaves_areas_undefined_with_a_sentence() -> None:
     assert "too_few_cases" in codes(study)
 
 
-def test_below_twenty_events_nri_and_idi_carry_no_p() -> None:
+def test_x3_below_twenty_events_nri_and_idi_carry_no_p() -> None:
     comparison = analysed(random_rows(positives=19)).readers[0].comparison
     assert comparison is not None
     assert comparison.nri.category_free is not None

@@ -384,7 +384,7 @@ def test_b1_b8_another_reader_sees_nothing_of_what_rita_was_shown(
     )
 
 
-def test_b8_b9_the_coordinator_sees_progress_and_no_output_call_or_truth(
+def test_b8_b9_p4_the_coordinator_sees_progress_and_no_output_call_or_truth(
     canary_site: Site, canaries: Canaries
 ) -> None:
     """Names of cases, sources and the model's card are the coordinator's own; numbers are not."""

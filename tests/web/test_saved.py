@@ -54,7 +54,7 @@ def test_d1_saved_is_answered_when_it_is(site: Site) -> None:
     assert at(cast, cast.rita).state is ReadingState.LOCKED
 
 
-def test_d5_a_form_sent_again_gets_the_same_answer_and_another_one_sees_the_locked_call(
+def test_d5_f2_a_form_sent_again_gets_the_same_answer_and_another_one_sees_the_locked_call(
     site: Site,
 ) -> None:
     cast = site.cast
