@@ -1,4 +1,4 @@
-"""Each requirement of the trust document has a test with its id in the name, or a reason why not."""
+"""Each requirement of trust has a test with its id in the name, or a reason why not."""
 
 import ast
 import re
