@@ -81,6 +81,8 @@ def build_app(
     return app
 
 
-def build_site(settings: Settings, database: Database) -> ASGIApp:
+def build_site(
+    settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now
+) -> ASGIApp:
     """Build what the server runs: the application inside its protection."""
-    return Protection(build_app(settings, database), public_url=settings.public_url)
+    return Protection(build_app(settings, database, clock=clock), public_url=settings.public_url)

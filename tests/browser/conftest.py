@@ -6,20 +6,30 @@ Any console error, page error or report of the content security policy fails the
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from app.db.session import Database
-from app.main import build_site
+from app.main import build_site, utc_now
 from app.settings import Settings
 from app.storage import Storage
 from tests.conftest import PASSWORD, Cast
 
+PATIENCE = 30_000  # ms; a machine may be busy with other tests
+expect.set_options(timeout=PATIENCE)
 CHROMIUM = shutil.which("chromium")
 QUIET = [
     "--no-sandbox",  # tests run as root in containers
@@ -73,7 +83,7 @@ class Site:
         context: BrowserContext = self.browser.new_context(
             viewport={"width": 1280, "height": 800}, **options
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         person = Person(context.new_page(), self.address)
 
         def console(message: ConsoleMessage) -> None:
@@ -91,13 +101,22 @@ class Site:
 
 
 @contextmanager
-def serving(database: Database, storage: Storage, browser: Browser) -> Iterator[Site]:
+def serving(
+    database: Database,
+    storage: Storage,
+    browser: Browser,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+) -> Iterator[Site]:
     """Run the site in a thread, as uvicorn runs it in production."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         settings = Settings.from_environment({"REREAD_STORAGE": storage._root})
         config = uvicorn.Config(
-            build_site(settings, database), log_level="warning", access_log=False, lifespan="off"
+            build_site(settings, database, clock=clock),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))

@@ -8,13 +8,15 @@ from uuid import UUID
 
 from app.actions.design_study import open_study, set_design
 from app.actions.import_cases import import_cases
+from app.actions.read_case import lock_aided, reveal
 from app.actions.simulate_readers import Skill, simulate_readers
 from app.db.administrator import truth_of
 from app.db.session import Role
+from app.domain.access import Account
 from app.domain.study_design import StudyDesign
 from app.image_source import open_image_source
 from tests.conftest import Cast, picture, score_by_hand
-from tests.reading.steps import superuser
+from tests.reading.steps import call, lock, superuser
 
 DESIGNS = {
     "sequential": StudyDesign(),
@@ -91,3 +93,31 @@ def set_days(cast: Cast, days: float) -> None:
             "CREATE OR REPLACE FUNCTION clock_of_days() RETURNS timestamptz LANGUAGE sql VOLATILE "
             f"AS $$ SELECT clock_timestamp() + interval '{days} days' $$"
         )
+
+
+def read_on(cast: Cast, reader: Account) -> UUID:
+    """Read the current case to its end, with AI or without."""
+    assignment = lock(cast, reader)
+    if arm_of(cast, assignment) == "with_ai":
+        with cast.begin(Role.READER, reader) as connection:
+            reveal(connection, assignment_id=assignment)
+        with cast.begin(Role.READER, reader) as connection:
+            lock_aided(connection, assignment_id=assignment, submission=call("SK", 40))
+    return assignment
+
+
+def move_the_clock(cast: Cast, days: int) -> None:
+    """Move the server's clock forward for all of a study: every time that is stored follows it.
+
+    Each function of the schema that asks for the time is replaced by one that adds the days.
+    """
+    now = "clock_timestamp()"
+    later = f"({now} + interval '{days} days')"
+    with superuser(cast) as owner:
+        for (written,) in owner.execute(
+            """SELECT pg_get_functiondef(p.oid) FROM pg_proc p
+               JOIN pg_namespace n ON n.oid = p.pronamespace
+               WHERE n.nspname = 'reread' AND p.prosrc LIKE %s""",
+            [f"%{now}%"],
+        ).fetchall():
+            owner.execute(written.replace(now, later))

@@ -31,7 +31,7 @@ from app.domain.errors import Conflict, InvalidInput, NotAllowed
 from app.domain.reading import ReadingState
 from app.domain.study_design import StudyDesign
 from tests.conftest import Cast
-from tests.reading.designs import DESIGNS, arm_of, opened, set_days, simulate
+from tests.reading.designs import DESIGNS, arm_of, opened, read_on, set_days, simulate
 from tests.reading.steps import (
     at,
     call,
@@ -45,17 +45,6 @@ from tests.reading.steps import (
     unblind,
 )
 from tests.web.site import Site
-
-
-def read_on(cast: Cast, reader: Account) -> UUID:
-    """Read the current case to its end, with AI or without."""
-    assignment = lock(cast, reader)
-    if arm_of(cast, assignment) == "with_ai":
-        with cast.begin(Role.READER, reader) as connection:
-            reveal(connection, assignment_id=assignment)
-        with cast.begin(Role.READER, reader) as connection:
-            lock_aided(connection, assignment_id=assignment, submission=call("SK", 40))
-    return assignment
 
 
 @contextmanager
