@@ -22,6 +22,7 @@ class ProtocolVersion:
     reason: str
     author_name: str | None  # None: written by a migration
     written_at: datetime
+    changed: list[str]  # columns of the study that this version sets
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def versions_of(connection: Connection, study: UUID) -> list[ProtocolVersion]:
         connection,
         ProtocolVersion,
         """SELECT v.number, v.content, v.content_sha256, v.reason, a.name AS author_name,
-               v.written_at
+               v.written_at,
+               ARRAY(SELECT jsonb_object_keys(v.changes) AS name ORDER BY name) AS changed
            FROM protocol_version v LEFT JOIN account a ON a.id = v.author
            WHERE v.study_id = %s ORDER BY v.number DESC""",
         [study],

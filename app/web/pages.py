@@ -14,6 +14,7 @@ from app.actions.between_cases import Between
 from app.actions.case_quality import CaseQuality
 from app.actions.check_seen_before import SeenBefore
 from app.actions.design_study import STATEMENT
+from app.actions.list_deviations import Deviation
 from app.actions.manage_accounts import CONFIRMED
 from app.db.adjudication import AdjudicatedStudy
 from app.db.audit import AuditedStudy
@@ -192,6 +193,7 @@ class StudyPage(Page):
     quality: CaseQuality  # of a draft; afterwards on the page of the cases alone
     seen: SeenBefore | None  # of a draft whose images are scored
     password_is_fresh: bool  # else opening and closing ask for it
+    deviations: list[Deviation]  # amendments, exclusions, corrections, newest first
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What further pages show: the people of a study, its monitor, adjudication, log; accounts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -13,8 +13,10 @@ from app.actions.write_messages import Delivery
 from app.db.accounts import AccountRow
 from app.db.adjudication import AdjudicatedCase, AdjudicatedStudy
 from app.db.audit import AuditedStudy, LoggedEvent
+from app.db.case_readings import LockedReading
 from app.db.monitor import CaseCoverage, ReaderPace
 from app.db.people import ConsentText, Member, Profile, ReaderRow
+from app.db.protocols import WashoutOverride
 from app.db.readings import ReaderStudy
 from app.db.studies import OpenInvitation, Study
 from app.domain import pace
@@ -46,8 +48,9 @@ class ReadersPage(Page):
 class ReaderPage(Page):
     """GET /studies/{code}/readers/{person}.
 
-    Forms: POST .../messages (fields kind, subject, text), POST /studies/{code}/people/{reader}/part
-    (fields part, active, reason).
+    Forms: POST .../messages (fields kind, subject, text), POST .../washout (fields days, reason) in
+    an open crossover, POST /studies/{code}/people/{reader}/part (fields part, active, reason); with
+    ?number=N the readings of the reader's case N.
     """
 
     template: ClassVar[str] = "reader.html"
@@ -55,9 +58,15 @@ class ReaderPage(Page):
     reader: ReaderRow
     pace: ReaderPace
     consent_text: ConsentText | None
+    washout_days: int  # of this reader
+    overrides: list[WashoutOverride]
+    number: int | None = None  # of the case, as the reader sees it, whose readings are asked for
+    readings: list[LockedReading] = field(default_factory=list[LockedReading])
     delivery: Delivery | None = None
     subject: str = ""
     text: str = ""
+    days: str = ""  # what was typed in a refused form
+    washout_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +138,7 @@ class MonitorPage(Page):
     study: Study
     readers: list[ReaderPace]
     uncovered: list[CaseCoverage]  # the cases fewest have finished
+    deviations: int  # amendments, exclusions and corrections so far
     now: datetime
     until: int  # seconds since 1970: the page follows until then, and says so
     too_fast: float = pace.TOO_FAST.total_seconds()

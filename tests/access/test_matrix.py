@@ -65,6 +65,11 @@ GET    /studies/{code}/monitor                     coordinator_only  303    303 
 GET    /studies/{code}/monitor/live                coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/cases                       coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/cases/{case}/images/{position} coordinator_only 303  303  404  403  403  200
+GET    /studies/{code}/cases/{case}                coordinator_only  303    303  404  403  403  200
+POST   /studies/{code}/cases/{case}/exclusion      coordinator_only  401    401  404  403  403  303
+GET    /studies/{code}/readings/{reading}          coordinator_only  303    303  404  403  403  404
+POST   /studies/{code}/readings/{reading}/corrections coordinator_only 401  401  404  403  403  404
+POST   /studies/{code}/readers/{person}/washout    coordinator_only  401    401  404  403  403  409
 GET    /studies/{code}/seen-before                 coordinator_only  303    303  404  403  403  200
 POST   /studies/{code}/seen-before                 coordinator_only  401    401  404  403  403  422
 GET    /studies/{code}/unblind                     coordinator_only  303    303  404  403  403  409
@@ -155,6 +160,9 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         "/studies/{code}/adjudication/{case}": {"diagnosis": "BCC", "source": "histopathology"},
         "/studies/{code}/unblind": {"password": "not this", "reason": "None.", "meant": "yes"},
         "/studies/{code}/design": {"title": "Another title", "reason": "A better title."},
+        "/studies/{code}/cases/{case}/exclusion": {"reason": "No lesion."},
+        "/studies/{code}/readings/{reading}/corrections": {"kind": "void", "reason": "A slip."},
+        "/studies/{code}/readers/{person}/washout": {"days": "14", "reason": "Leaves."},
         "/studies/{code}/copy": {"new_code": "the-copy", "new_title": "The copy"},
         "/confirm": {"password": "not this"},
         "/tokens": {"name": "progress", "scopes": "read"},
@@ -181,6 +189,7 @@ def real_ids(cast: Cast, site: Site) -> dict[str, str]:
         "case": str(case),
         "position": "1",
         "reader": "R01",
+        "reading": str(uuid4()),
         "person": str(cast.rolf.id),
         "account": str(cast.rolf.id),
         "token_id": str(cast.rolf.id),

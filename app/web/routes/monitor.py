@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.actions.design_study import find_study
+from app.actions.list_deviations import list_deviations
 from app.db import monitor
 from app.db.session import Connection
 from app.domain.access import Account
@@ -52,6 +53,7 @@ def _page(
         study=study,
         readers=monitor.paces_of(connection, study.id),
         uncovered=monitor.uncovered_cases(connection, study.id, most=SHOWN_CASES),
+        deviations=len(list_deviations(connection, study=study)),
         now=services_of(request).clock(),
         until=until,
     )

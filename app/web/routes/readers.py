@@ -3,12 +3,18 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.actions import design_study, manage_accounts, manage_people, write_messages
+from app.actions import (
+    amend_study,
+    design_study,
+    manage_accounts,
+    manage_people,
+    write_messages,
+)
 from app.actions.write_messages import Delivery, Kind
-from app.db import monitor, people, studies
+from app.db import case_readings, monitor, people, protocols, studies
 from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account, Part
@@ -74,10 +80,50 @@ def invite(
 
 @router.get("/readers/{person}")
 def show_reader(
-    viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str, person: UUID
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    person: UUID,
+    number: Annotated[int | None, Query(ge=1, le=100_000)] = None,
 ) -> Response:
-    """Show one reader: profile, consent, progress, and what can be done."""
-    return render(_reader_page(connection, viewer, code, person))
+    """Show one reader: profile, consent, progress, what can be done, readings of a case."""
+    return render(_reader_page(connection, viewer, code, person, number=number))
+
+
+@router.post("/readers/{person}/washout")
+def override_washout(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    person: UUID,
+    days: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Give one reader of an open crossover another washout, with a reason."""
+    study = design_study.find_study(connection, code=code)
+    try:
+        amend_study.override_washout(
+            connection, study=study, reader=person, days=_days(days), reason=reason, by=viewer
+        )
+    except InvalidInput as refusal:
+        page = _reader_page(
+            connection,
+            viewer,
+            code,
+            person,
+            days=days,
+            washout_reason=reason,
+            problem=str(refusal),
+        )
+        return render(page, status=refusal.status)
+    return RedirectResponse(f"/studies/{code}/readers/{person}", status_code=303)
+
+
+def _days(text: str) -> int:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 4):  # noqa: PLR2004
+        raise InvalidInput("Give the washout as a whole number of days. Nothing was recorded.")
+    return int(text)
 
 
 @router.post("/readers/{person}/messages")
@@ -210,10 +256,16 @@ def _reader_page(
     *,
     subject: str = "",
     text: str = "",
+    days: str = "",
+    washout_reason: str = "",
+    number: int | None = None,
     problem: str | None = None,
     delivery: Delivery | None = None,
 ) -> ReaderPage:
     study = design_study.find_study(connection, code=code)
+    design = design_study.design_of(connection, study=study)
+    every = protocols.overrides_of(connection, study.id)
+    overrides = [row for row in every if row.reader_id == reader]
     paces = {row.reader_id: row for row in monitor.paces_of(connection, study.id)}
     found = manage_people.find_reader(connection, study=study, reader=reader)
     return ReaderPage(
@@ -224,9 +276,17 @@ def _reader_page(
         reader=found,
         pace=paces[found.reader_id],
         consent_text=people.newest_consent_text(connection, study.id),
+        washout_days=overrides[-1].days if overrides else design.washout_days,
+        overrides=overrides,
+        number=number,
+        readings=[]
+        if number is None
+        else case_readings.readings_at(connection, study.id, reader, number),
         delivery=delivery,
         subject=subject,
         text=text,
+        days=days,
+        washout_reason=washout_reason,
     )
 
 

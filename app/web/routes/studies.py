@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from app.actions import design_study
 from app.actions.case_quality import CaseQuality, quality_of_cases
 from app.actions.check_seen_before import look_for_seen_before
+from app.actions.list_deviations import list_deviations
 from app.actions.score_cases import request_scoring
 from app.db import cases, jobs, studies
 from app.db.session import Connection, Role
@@ -248,6 +249,7 @@ def _study_page(
         quality=quality_of_cases(connection, study=study.id) if draft else CaseQuality(),
         seen=look_for_seen_before(connection, study=study) if ready else None,
         password_is_fresh=fresh,
+        deviations=list_deviations(connection, study=study),
     )
 
 

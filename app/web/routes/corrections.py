@@ -1,0 +1,173 @@
+"""One case or one reading before its coordinator: exclude it, void it, correct it, with a reason.
+
+Neither page knows a call or a diagnosis: who corrects decides by what a person told them, and by
+times (B9).
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from starlette.responses import RedirectResponse, Response
+
+from app.actions import amend_study
+from app.actions.case_quality import quality_of_cases
+from app.actions.design_study import find_study
+from app.db import case_readings, protocols
+from app.db.session import Connection
+from app.domain.access import Account
+from app.domain.errors import InvalidInput, NotFound
+from app.domain.scores import DIAGNOSES, Diagnosis
+from app.web.access import CoordinatorConnection, CoordinatorOnly
+from app.web.correction_pages import CasePage, ReadingPage
+from app.web.rendering import render
+
+router = APIRouter(prefix="/studies/{code}")
+
+
+@router.get("/cases/{case}")
+def show_case(
+    viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str, case: UUID
+) -> Response:
+    """Show a case: its images, who has read it, and how it can be excluded."""
+    return render(_case_page(connection, viewer, code, case))
+
+
+@router.post("/cases/{case}/exclusion")
+def exclude(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    case: UUID,
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Exclude the case, with a reason."""
+    page = _case_page(connection, viewer, code, case)
+    try:
+        amend_study.exclude_case(
+            connection, study=page.study, case_code=page.case.code, reason=reason, by=viewer
+        )
+    except InvalidInput as refusal:
+        page = _case_page(connection, viewer, code, case, reason=reason, problem=str(refusal))
+        return render(page, status=refusal.status)
+    return RedirectResponse(f"/studies/{code}/cases/{case}", status_code=303)
+
+
+@router.get("/readings/{reading}")
+def show_reading(
+    viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str, reading: UUID
+) -> Response:
+    """Show when a reading was made, and what was said of it afterwards."""
+    return render(_reading_page(connection, viewer, code, reading))
+
+
+@router.post("/readings/{reading}/corrections")
+def correct(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    reading: UUID,
+    kind: Annotated[Literal["void", "correct"], Form()] = "void",
+    reason: Annotated[str, Form()] = "",
+    call: Annotated[str, Form()] = "",
+    confidence: Annotated[str, Form()] = "",
+) -> Response:
+    """Void the reading or set another call beside it, as a further row; the reading stays."""
+    study = _reading_page(connection, viewer, code, reading).study
+    try:
+        if kind == "void":
+            amend_study.void_reading(
+                connection, study=study, reading=reading, reason=reason, by=viewer
+            )
+        else:
+            amend_study.correct_reading(
+                connection,
+                study=study,
+                reading=reading,
+                call=_call(call),
+                confidence=_confidence(confidence),
+                reason=reason,
+                by=viewer,
+            )
+    except InvalidInput as refusal:
+        page = _reading_page(
+            connection,
+            viewer,
+            code,
+            reading,
+            kind=kind,
+            reason=reason,
+            call=call,
+            confidence=confidence,
+            problem=str(refusal),
+        )
+        return render(page, status=refusal.status)
+    return RedirectResponse(f"/studies/{code}/readings/{reading}", status_code=303)
+
+
+def _call(text: str) -> Diagnosis:
+    known: dict[str, Diagnosis] = {name: name for name in DIAGNOSES}
+    if text not in known:
+        raise InvalidInput("Give the call that the reader meant: BCC or SK. Nothing was recorded.")
+    return known[text]
+
+
+def _confidence(text: str) -> int:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 3):  # noqa: PLR2004 - 0 to 100
+        raise InvalidInput("Give the confidence as a whole number, 0 to 100. Nothing was recorded.")
+    return int(text)
+
+
+def _case_page(
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    case: UUID,
+    *,
+    reason: str = "",
+    problem: str | None = None,
+) -> CasePage:
+    study = find_study(connection, code=code)
+    found = case_readings.case_detail(connection, study.id, case)
+    if found is None:
+        raise NotFound("The study has no such case.")
+    return CasePage(
+        viewer=viewer,
+        problem=problem,
+        study=study,
+        case=found,
+        quality=quality_of_cases(connection, study=study.id).sentences.get(case, []),
+        readings=case_readings.readings_of_case(connection, study.id, case),
+        reason=reason,
+    )
+
+
+def _reading_page(
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    reading: UUID,
+    *,
+    kind: str = "",
+    reason: str = "",
+    call: str = "",
+    confidence: str = "",
+    problem: str | None = None,
+) -> ReadingPage:
+    study = find_study(connection, code=code)
+    found = case_readings.locked_reading(connection, study.id, reading)
+    if found is None:
+        raise NotFound("The study has no such reading.")
+    every = protocols.corrections_of(connection, study.id)
+    return ReadingPage(
+        viewer=viewer,
+        problem=problem,
+        study=study,
+        reading=found,
+        corrections=[row for row in reversed(every) if row.reading_id == reading],
+        kind=kind,
+        reason=reason,
+        call=call,
+        confidence=confidence,
+    )
