@@ -77,10 +77,12 @@ def draw_roc(
     connection: Connection, *, study: Study, reader: str, form: Form, by: Account
 ) -> bytes:
     """Draw a reader's ROC figure of an unblinded study; raises NotFound for an unknown reader."""
-    table = _analysed(connection, study).table
-    if reader not in table.readers:
+    kept = _analysed(connection, study)
+    if reader not in kept.table.readers:
         raise NotFound("There is no such reader in this study.")
-    figure = roc_figure(table, reader, positive=study.positive_class, form=form)
+    figure = roc_figure(
+        kept.table, reader, positive=study.positive_class, form=form, sha256=kept.file_sha256
+    )
     record_look(connection, study=study, what=f"figure of {reader}", by=by)
     return figure
 
@@ -105,7 +107,9 @@ def draw_study(
     kept = _analysed(connection, study)
     try:
         if figure == "averaged-roc":
-            drawn = averaged_roc_figure(kept.table, positive=study.positive_class, form=form)
+            drawn = averaged_roc_figure(
+                kept.table, positive=study.positive_class, form=form, sha256=kept.file_sha256
+            )
         elif figure == "forest":
             drawn = forest_figure(kept.analysis, form=form)
         else:

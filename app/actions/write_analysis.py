@@ -63,7 +63,11 @@ def as_html(content: bytes, name: str, results: StudyAnalysis, options: Analysis
     metrics = [each for reader in results.readers for each in reader.modalities.values()]
     if any(each.auc.value is not None for each in metrics):
         averaged = averaged_roc_figure(
-            table, positive=results.positive, baseline=baseline, comparison=comparison
+            table,
+            positive=results.positive,
+            baseline=baseline,
+            comparison=comparison,
+            sha256=results.data.sha256,
         )
         figures.append((f"ROC curves averaged over readers, {about}", averaged))
     if any(each.accuracy.value is not None for each in metrics):
@@ -76,6 +80,7 @@ def as_html(content: bytes, name: str, results: StudyAnalysis, options: Analysis
             baseline=baseline,
             comparison=comparison,
             threshold=options.threshold,
+            sha256=results.data.sha256,
         )
         figures.append((f"ROC curves of reader {reader.reader}, {about}", roc))
         if reader.comparison is not None and reader.comparison.n:

@@ -50,11 +50,14 @@ COMPARISON = Style("#D55E00", "--", "s")
 MODEL = Style("#000000", ":", "D")
 
 
-def render(figure: Figure, form: Form) -> bytes:
-    """Return the bytes of a figure."""
+def render(figure: Figure, form: Form, *, sha256: str | None = None) -> bytes:
+    """Return the bytes of a figure; `sha256` of the readings it was drawn from stands inside."""
     buffer = io.BytesIO()
+    metadata = dict(_DATELESS[form])
+    if sha256 is not None:
+        metadata["Subject" if form == "pdf" else "Description"] = f"Readings with SHA-256 {sha256}"
     with _rendering:
-        figure.savefig(buffer, format=form, metadata=_DATELESS[form], dpi=150)
+        figure.savefig(buffer, format=form, metadata=metadata, dpi=150)
     return buffer.getvalue()
 
 
@@ -67,6 +70,7 @@ def roc_figure(
     comparison: str = "aided",
     threshold: float | None = None,
     form: Form = "svg",
+    sha256: str | None = None,
 ) -> bytes:
     """Draw one reader's ROC curves in both modalities, the model's, and the calls as points.
 
@@ -98,7 +102,7 @@ def roc_figure(
         axes.legend(loc="lower right", fontsize=8, frameon=False)
     else:
         axes.text(0.5, 0.3, "No curve: cases of one class only", ha="center", fontsize=9)
-    return render(figure, form)
+    return render(figure, form, sha256=sha256)
 
 
 def _frame(axes: Axes, study: Prepared) -> None:

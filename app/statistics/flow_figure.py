@@ -38,7 +38,7 @@ def reclassification_figure(results: StudyAnalysis, reader: str, *, form: Form =
         f"Reader {reader}{simulated}: calls by true class, positive class {results.positive}",
         fontsize=10,
     )
-    return render(figure, form)
+    return render(figure, form, sha256=results.data.sha256)
 
 
 def _alluvial(

@@ -25,6 +25,7 @@ def averaged_roc_figure(
     baseline: str = "unaided",
     comparison: str = "aided",
     form: Form = "svg",
+    sha256: str | None = None,
 ) -> bytes:
     """Draw each modality's ROC curve averaged over readers, and each reader's faintly.
 
@@ -71,7 +72,7 @@ def averaged_roc_figure(
         fontsize=10,
     )
     axes.legend(loc="lower right", fontsize=8, frameon=False)
-    return render(figure, form)
+    return render(figure, form, sha256=sha256)
 
 
 def forest_figure(results: StudyAnalysis, *, form: Form = "svg") -> bytes:
@@ -108,7 +109,7 @@ def forest_figure(results: StudyAnalysis, *, form: Form = "svg") -> bytes:
     first, *_, second = (*results.modalities, *results.modalities)[:2]
     axes.set_xlabel(f"Difference of AUC, {second} - {first}, with 95% interval")
     axes.set_title(_about(results), fontsize=10)
-    return render(figure, form)
+    return render(figure, form, sha256=results.data.sha256)
 
 
 def _name(reader: ReaderAnalysis) -> str:
@@ -168,7 +169,7 @@ def bars_figure(results: StudyAnalysis, *, form: Form = "svg") -> bytes:
     axes.set_ylim(0, 108)
     axes.set_ylabel("Right calls (%)")
     axes.set_title(_about(results), fontsize=10)
-    return render(figure, form)
+    return render(figure, form, sha256=results.data.sha256)
 
 
 def power_figure(

@@ -52,6 +52,32 @@ def test_the_keyboard_alone_serves_a_whole_case(site: Site, cast: Cast) -> None:
     assert readings(cast) == [("unaided", "BCC", 70), ("aided", "SK", 60)]
 
 
+def test_choosing_is_free_and_locks_nothing_until_the_lock_itself(site: Site, cast: Cast) -> None:
+    with site.person() as rita:
+        start(rita)
+        posted = len(rita.requests)
+        answer(rita, "b7s2b4")
+        rita.page.locator("[name=call][value=SK]").check()
+        answer(rita, "9")
+        assert readings(cast) == []
+        assert rita.requests[posted:] == [], "choosing sends nothing"
+        rita.page.reload()
+        see_image(rita)
+        assert readings(cast) == []
+        answer(rita, "s9!")
+        see_opinion(rita)
+    assert readings(cast) == [("unaided", "SK", 90)]
+
+
+def test_the_reveal_comes_by_itself_after_the_lock(site: Site) -> None:
+    with site.person() as rita:
+        start(rita)
+        answer(rita, "b7!")
+        see_opinion(rita)
+        reveals = [url for url in rita.requests if url.endswith("/reveal")]
+    assert len(reveals) == 1, "sent by the page, once, without a key or a click"
+
+
 def test_a_reader_may_pause_and_the_next_case_waits_unseen(site: Site, cast: Cast) -> None:
     with site.person() as rita:
         start(rita)

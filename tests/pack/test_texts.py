@@ -103,6 +103,20 @@ def test_the_methods_text_follows_the_settings(settings: dict[str, object], said
     assert said in methods_text(facts(**settings))
 
 
+def test_the_methods_text_says_which_readings_the_analysis_used() -> None:
+    corrections = (("void", "a child pressed the key"), ("correct", "the wrong key"))
+    text = methods_text(facts(corrections=corrections))
+    assert "uses corrected readings as corrected (1) and leaves voided ones out (1)" in text
+    assert "as it was locked in readings_not_counted.csv" in text
+    assert "readings_not_counted.csv" not in methods_text(facts())
+
+
+def test_an_override_is_told_with_its_reader_and_reason() -> None:
+    text = methods_text(facts(design="crossover", overrides=(("R02", 14, "illness"),)))
+    assert "- R02's washout was set to 14 days: illness" in text
+    assert "at least 28 days apart" in text
+
+
 def test_simulated_readers_are_said_to_be_programs_in_text_and_flow() -> None:
     simulated = facts(readers=(ReaderFacts("R01", True, 12, 12, 12), ReaderFacts("R02", False, 12, 12, 12)))  # fmt: skip  # noqa: E501
     assert "1 of them is a program, not people (R01)" in methods_text(simulated)

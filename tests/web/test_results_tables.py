@@ -2,6 +2,7 @@
 
 import json
 import re
+from hashlib import sha256
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.statistics.json_form import departures, form_of
 from tests.web.site import Site
 
 PAGE = "/studies/bcc-sk/results"
+FIGURES = ("averaged-roc", "forest", "bars")
 
 
 def captions(text: str) -> dict[str, str]:
@@ -61,6 +63,19 @@ def test_every_table_says_class_n_and_method(characterised: Site) -> None:
     ):
         assert method in found[name]
     assert "4 BCC and 2 SK" in found["baseline"]
+
+
+def test_b9_every_result_bears_the_digest_of_the_readings_it_is_of(characterised: Site) -> None:
+    browser = characterised.browser(characterised.cast.cora)
+    readings = sha256(browser.get("/studies/bcc-sk/export/readings.csv").content).hexdigest()
+    page = browser.get(PAGE).text
+    assert readings in page
+    assert characterised.cast.reload().data_sha256 in page
+    assert browser.get(f"{PAGE}/analysis.json").json()["data"]["sha256"] == readings
+    for form in ("svg", "pdf", "png"):
+        for figure in ("roc/R01", "changes/R01", *(f"figures/{name}" for name in FIGURES)):
+            drawn = browser.get(f"{PAGE}/{figure}.{form}").content
+            assert readings.encode() in drawn, f"{figure}.{form}"
 
 
 def test_the_contents_lead_to_every_section(characterised: Site) -> None:

@@ -25,12 +25,13 @@ def draw_figures(content: bytes, results: StudyAnalysis) -> Iterator[DrawnFigure
     options = AnalysisOptions(positive=results.positive)
     table = table_of(read_file(content, "readings.csv", options), options)
     about = f"positive class {results.positive}"
+    sha256 = results.data.sha256
     together = (
         ("forest", "Differences of AUC with intervals", partial(forest_figure, results)),
         (
             "averaged-roc",
             "ROC curves averaged over readers",
-            partial(averaged_roc_figure, table, positive=results.positive),
+            partial(averaged_roc_figure, table, positive=results.positive, sha256=sha256),
         ),
         ("right-calls", "Share of right calls", partial(bars_figure, results)),
     )
@@ -44,7 +45,7 @@ def draw_figures(content: bytes, results: StudyAnalysis) -> Iterator[DrawnFigure
             (
                 "roc",
                 "ROC curves",
-                partial(roc_figure, table, reader.reader, positive=results.positive),
+                partial(roc_figure, table, reader.reader, positive=results.positive, sha256=sha256),
             ),
             ("changes", "Changed calls", partial(reclassification_figure, results, reader.reader)),
         )

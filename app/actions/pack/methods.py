@@ -3,6 +3,7 @@
 Each paragraph ends with the files that its numbers come from.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from app.domain.scores import NAMES
@@ -240,7 +241,18 @@ def deviations(facts: StudyFacts) -> str:
     lines += [f"- {kinds.get(kind, kind)}: {reason}" for kind, reason in facts.corrections]
     if not lines:
         return "None is recorded: no amendment, exclusion, override, voided or corrected reading."
-    return "\n".join(" ".join(line.split()) for line in lines)
+    said = "\n".join(" ".join(line.split()) for line in lines)
+    return f"{said}\n\n{_used(facts)}" if facts.corrections else said
+
+
+def _used(facts: StudyFacts) -> str:
+    """Say which readings the analysis used, where some are not as they were locked."""
+    kinds = Counter(kind for kind, _ in facts.corrections)
+    return (
+        f"The analysis uses corrected readings as corrected ({kinds['correct']}) and leaves voided "
+        f"ones out ({kinds['void']}); each stands as it was locked in readings_not_counted.csv. "
+        "Corrections end with unblinding; until then no page shows calls, outputs or diagnoses."
+    )
 
 
 _SECTIONS = (
