@@ -197,6 +197,11 @@ def _add_study(commands: "_Commands") -> None:
         action="store_true",
         help="also compare a study's images and maps on disk with their SHA-256",
     )
+    verify.add_argument(
+        "--public-key",
+        metavar="KEY",
+        help="the key (ed25519:...) that must have signed the pack's head, or each kept anchor",
+    )
     allocation = _command(
         commands,
         "allocation",
@@ -213,6 +218,13 @@ def _add_study(commands: "_Commands") -> None:
     )
     anchor.add_argument("study", help=STUDY)
     anchor.add_argument("--to", metavar="FILE", help="append it to this file as well")
+    signing_key = _command(
+        commands,
+        "signing-key",
+        "proofs:signing_key",
+        "Make a key that signs heads of the log, and print its public half.",
+    )
+    signing_key.add_argument("file", help="where the private key goes; never overwritten")
 
 
 def _add_models(commands: "_Commands") -> None:

@@ -21,6 +21,7 @@ KNOWN = {
     "REREAD_PROXY": "address of the one reverse proxy whose forwarded headers are believed",
     "REREAD_SMTP": "the mail server, e.g. smtp://user:password@mail.example.org:587; none: no mail",
     "REREAD_MAIL_FROM": "the address mails are sent from; needed with REREAD_SMTP",
+    "REREAD_SIGNING_KEY": "the file of the key that signs heads of the log; none: not signed",
     "REREAD_MODEL": "the folder of the model the worker loads (default: the demonstration model)",
     "REREAD_PRECISION": "float32 (default) or bfloat16: in what the worker's model computes",
     "REREAD_TEST_IMAGES": "tests only: a folder of real photographs with its cases.csv",
@@ -62,6 +63,7 @@ class Settings:
     precision: Precision
     proxy: str | None
     mail: MailSettings | None = None
+    signing_key: Path | None = None
 
     @property
     def secure_cookies(self) -> bool:
@@ -94,6 +96,12 @@ class Settings:
         model = environment.get("REREAD_MODEL") or None
         if model and not Path(model).is_dir():
             raise BadSettingError(f"REREAD_MODEL names {model}, which is not a folder.")
+        key = environment.get("REREAD_SIGNING_KEY") or None
+        if key and not Path(key).is_file():
+            raise BadSettingError(
+                f"REREAD_SIGNING_KEY names {key}, which is no file. One is made by: "
+                "reread signing-key FILE"
+            )
         precision = environment.get("REREAD_PRECISION") or "float32"
         if precision not in {"float32", "bfloat16"}:
             raise BadSettingError(f"REREAD_PRECISION is {precision!r}; float32 or bfloat16.")
@@ -106,6 +114,7 @@ class Settings:
             model_folder=Path(model) if model else None,
             precision=cast("Precision", precision),
             proxy=proxy,
+            signing_key=Path(key) if key else None,
             mail=_mail(environment.get("REREAD_SMTP"), environment.get("REREAD_MAIL_FROM")),
         )
 

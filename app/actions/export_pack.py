@@ -9,6 +9,7 @@ from app.actions.pack.sinks import sink_at, zip_sink
 from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account
+from app.signing import HeadSigner
 from app.storage import Storage
 
 
@@ -19,6 +20,7 @@ def export_pack(
     storage: Storage,
     path: Path,
     overlays: bool = True,
+    signer: HeadSigner | None = None,
     by: Account,
 ) -> PackMade:
     """Write the pack to `path`: a ZIP file where the name ends in .zip, else a folder.
@@ -28,12 +30,23 @@ def export_pack(
     """
     with sink_at(path, folder=study.code) as sink:
         return write_pack(
-            connection, study=study, storage=storage, sink=sink, overlays=overlays, by=by
+            connection,
+            study=study,
+            storage=storage,
+            sink=sink,
+            overlays=overlays,
+            signer=signer,
+            by=by,
         )
 
 
 def pack_to_send(
-    connection: Connection, *, study: Study, storage: Storage, by: Account
+    connection: Connection,
+    *,
+    study: Study,
+    storage: Storage,
+    signer: HeadSigner | None = None,
+    by: Account,
 ) -> IO[bytes]:
     """Return the pack as an open ZIP file without a name, at its beginning; the caller closes it.
 
@@ -43,7 +56,7 @@ def pack_to_send(
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives this function
     try:
         with zip_sink(file, folder=study.code) as sink:
-            write_pack(connection, study=study, storage=storage, sink=sink, by=by)
+            write_pack(connection, study=study, storage=storage, sink=sink, signer=signer, by=by)
         file.seek(0)
     except BaseException:
         file.close()

@@ -18,8 +18,10 @@ from app.actions.pack.derived import FROM_READINGS
 from app.actions.pack.manifest import Manifest, parse_manifest
 from app.actions.pack.source import PackSource, digest_of, open_pack, read_whole
 from app.actions.pack.texts import TEXTS
+from app.domain.anchor_file import parse_anchor
 from app.domain.audit_chain import Anchor, AuditEvent, ChainReport, event_from_json, verify_chain
 from app.domain.errors import InvalidInput
+from app.signing import is_signed
 
 LOG = "audit.jsonl"
 NEEDED = {
@@ -52,13 +54,17 @@ def study_of_pack(path: Path) -> str:
 
 
 def verify_pack(
-    path: Path, *, anchors: Iterable[Anchor] = (), kept: Iterable[Anchor] = ()
+    path: Path,
+    *,
+    anchors: Iterable[Anchor] = (),
+    kept: Iterable[Anchor] = (),
+    public_key: str | None = None,
 ) -> Verdict:
     """Check a pack, folder or ZIP file; raises InvalidInput where it is none.
 
     Every one of `anchors` must be in the pack's log. Of `kept`, heads noted over time, those that
     are later than the pack are left out: an earlier export is no cut log, as it ends with its own
-    event.
+    event. With `public_key` the head must be signed by that key.
     """
     with open_pack(path) as source:
         manifest = _manifest(source, path)
@@ -67,6 +73,7 @@ def verify_pack(
             raise InvalidInput(f"manifest.json does not name {', '.join(missing)}: no pack.")
         check = Check(source, manifest)
         _check_files(check)
+        _check_signature(check, public_key)
         report = ChainReport()
         if LOG in check.digests:
             report = _check_log(check, tuple(anchors), tuple(kept))
@@ -100,6 +107,24 @@ def _check_files(check: Check) -> None:
         if check.digests[name] != expected[name]:
             check.problems.append(f"{name}: {NOT_THE_FILE} (SHA-256 differs from manifest.json)")
     check.checked.append(f"{len(expected)} files against manifest.json, none missing, none added")
+
+
+def _check_signature(check: Check, public_key: str | None) -> None:
+    manifest = check.manifest
+    if not manifest.signature:
+        if public_key:
+            check.problems.append("manifest.json: its head is not signed")
+        return
+    key = public_key or manifest.public_key
+    if not is_signed(key, manifest.study, parse_anchor(manifest.head), manifest.signature):
+        check.problems.append(f"manifest.json: its head is not signed by {key}")
+    elif public_key:
+        check.checked.append("the head of the log is signed by the key that was given")
+    else:
+        check.checked.append(
+            f"the head of the log is signed by {key}; compare it with the key that the "
+            "installation made known, or give that one with --public-key"
+        )
 
 
 def _manifest(source: PackSource, path: Path) -> Manifest:

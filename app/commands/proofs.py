@@ -9,12 +9,13 @@ from app.actions.verify_files import count_files, verify_files
 from app.actions.verify_pack import Verdict, study_of_pack, verify_pack
 from app.actions.verify_study import verify_study
 from app.db.administrator import head_of, records_of
-from app.domain.anchor_file import anchor_line, parse_anchor, read_anchors
+from app.domain.anchor_file import anchor_line, moment, parse_anchor, read_anchors
 from app.domain.audit_chain import Anchor
 from app.domain.errors import InvalidInput, NotFound
 from app.progress import Progress
 from app.running import running
 from app.settings import Settings
+from app.signing import is_signed, make_key, signer_at
 
 
 def verify(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -25,14 +26,18 @@ def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     if path.is_file() or (path / "manifest.json").is_file():
         if arguments.files:
             raise InvalidInput("--files is for a study in the database; a pack is checked whole.")
-        kept = _kept(arguments.anchors, study_of_pack(path)) if arguments.anchors else ()
-        return say_verdict(verify_pack(path, anchors=given, kept=kept))
+        kept = _kept(arguments, study_of_pack(path)) if arguments.anchors else ()
+        return say_verdict(
+            verify_pack(path, anchors=given, kept=kept, public_key=arguments.public_key)
+        )
+    if arguments.public_key and not arguments.anchors:
+        raise InvalidInput("--public-key is for a pack, or for a file of anchors (--anchors).")
     with running(settings) as on:
         records = records_of(on.administrator_url, arguments.target)
         if records is None:
             raise NotFound(f"{arguments.target} is neither a pack nor a study.")
         if arguments.anchors:
-            given += _kept(arguments.anchors, arguments.target)
+            given += _kept(arguments, arguments.target)
         verdict = verify_study(records, anchors=given)
         if arguments.files:
             with Progress("Files compared") as progress:
@@ -48,10 +53,20 @@ def anchor(arguments: argparse.Namespace, settings: Settings) -> int:
         head = head_of(on.administrator_url, arguments.study)
     if head is None:
         raise NotFound(f'There is no study named "{arguments.study}".')
-    line = anchor_line(arguments.study, head, at=datetime.now(UTC))
+    signer, now = signer_at(settings.signing_key), datetime.now(UTC)
+    signature = signer.sign(arguments.study, head, at=moment(now)) if signer else ""
+    line = anchor_line(arguments.study, head, at=now, signature=signature)
     if arguments.to:
         _append(Path(arguments.to), line)
     print(line, end="")
+    return 0
+
+
+def signing_key(arguments: argparse.Namespace, _settings: Settings) -> int:
+    """Make a key that signs heads of the log, and print its public half."""
+    made = make_key(Path(arguments.file))
+    print(f"public key (make it known, for example with the protocol): {made.public_key}")
+    print(f"Set REREAD_SIGNING_KEY={arguments.file} for web application and commands.")
     return 0
 
 
@@ -71,7 +86,8 @@ def head_said(head: Anchor) -> str:
     return f"head of the log (keep it outside, as an anchor): {head.seq}:{head.hash}"
 
 
-def _kept(file: str, study: str) -> tuple[Anchor, ...]:
+def _kept(arguments: argparse.Namespace, study: str) -> tuple[Anchor, ...]:
+    file: str = arguments.anchors
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
@@ -79,7 +95,14 @@ def _kept(file: str, study: str) -> tuple[Anchor, ...]:
     found = read_anchors(text, study=study, name=file)
     if not found:
         raise InvalidInput(f'{file} holds no anchor of the study "{study}".')
-    return found
+    key: str | None = arguments.public_key
+    for head in found if key else ():
+        if not is_signed(key or "", study, head.anchor, head.signature, at=head.at):
+            raise InvalidInput(
+                f"{file}: the head {head.anchor.seq} of {head.at} is not signed by {key}: "
+                "it is no anchor of this installation."
+            )
+    return tuple(head.anchor for head in found)
 
 
 def _append(path: Path, line: str) -> None:

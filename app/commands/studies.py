@@ -20,6 +20,7 @@ from app.image_source import ImageSource, open_image_source
 from app.progress import Progress
 from app.running import Running, running
 from app.settings import Settings
+from app.signing import signer_at
 
 
 def import_(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -102,6 +103,7 @@ def simulate(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def export(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write an unblinded study's pack: a ZIP file or a folder."""
+    signer = signer_at(settings.signing_key)
     with running(settings) as on:
         coordinator = find_coordinator(on, arguments.coordinator)
         study = _find(on, arguments.study, coordinator)
@@ -117,10 +119,13 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
                 storage=on.storage,
                 path=Path(arguments.out),
                 overlays=not arguments.without_overlays,
+                signer=signer,
                 by=coordinator,
             )
     print(f"{arguments.out}: {made.files} files")
     print(head_said(made.head))
+    if signer:
+        print(f"signed; check it offline with: reread verify --public-key {signer.public_key}")
     return 0
 
 

@@ -13,7 +13,7 @@ from app.actions.verify_files import verify_files
 from app.actions.verify_pack import verify_pack
 from app.commands import proofs, studies
 from app.db.administrator import head_of, records_of
-from app.domain.anchor_file import anchor_line, parse_anchor, read_anchors
+from app.domain.anchor_file import KeptHead, anchor_line, parse_anchor, read_anchors
 from app.domain.audit_chain import Anchor
 from app.domain.errors import InvalidInput
 from app.running import Running
@@ -31,7 +31,9 @@ def test_l4_a_line_is_read_back_as_it_was_written() -> None:
     line = anchor_line("bcc-2027", Anchor(12, HASH), at=at)
     assert line == f"2027-03-01T06:00:00+00:00 bcc-2027 12:{HASH}\n"
     other = anchor_line("another", Anchor(3, HASH), at=at)
-    assert read_anchors(line + "\n" + other, study="bcc-2027", name="a") == (Anchor(12, HASH),)
+    assert read_anchors(line + "\n" + other, study="bcc-2027", name="a") == (
+        KeptHead(Anchor(12, HASH), line.split()[0], ""),
+    )
 
 
 @pytest.mark.parametrize("line", ["x", "a b c", f"time study 12:{HASH[:-1]}", f"t s -1:{HASH}"])
@@ -63,7 +65,14 @@ def running_on(cast: Cast) -> Callable[[Settings], AbstractContextManager[Runnin
 
 
 def run(target: str, **given: object) -> int:
-    asked = {"target": target, "anchor": [], "anchors": None, "files": False, **given}
+    asked = {
+        "target": target,
+        "anchor": [],
+        "anchors": None,
+        "files": False,
+        "public_key": None,
+        **given,
+    }
     return proofs.verify(argparse.Namespace(**asked), Settings.from_environment({}))
 
 

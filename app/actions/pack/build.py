@@ -33,6 +33,7 @@ from app.domain.audit_chain import Anchor, event_to_json
 from app.domain.errors import Conflict, NotFound
 from app.domain.logged_tables import rows_of_log
 from app.domain.study_facts import NEEDED_ACTIONS, history_of, study_facts
+from app.signing import HeadSigner
 from app.statistics.study import StudyAnalysis
 from app.storage import Storage
 
@@ -75,6 +76,7 @@ def write_pack(
     storage: Storage,
     sink: Sink,
     overlays: bool = True,
+    signer: HeadSigner | None = None,
     by: Account,
 ) -> PackMade:
     """Write every file of the pack and the event that says so.
@@ -128,6 +130,8 @@ def write_pack(
         overlays=overlays,
         head=f"{head.seq}:{head.hash}",
         files=put.digests,
+        public_key=signer.public_key if signer else "",
+        signature=signer.sign(study.code, head) if signer else "",
     )
     put("manifest.json", manifest_bytes(manifest))
     return PackMade(len(put.digests), head)

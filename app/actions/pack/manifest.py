@@ -22,6 +22,8 @@ class Manifest:
     overlays: bool  # whether the maps were exported with the rest
     head: str  # NUMBER:HASH of the last event in audit.jsonl
     files: Mapping[str, str]  # name -> SHA-256
+    public_key: str = ""  # and the signature under the head, where the installation signs
+    signature: str = ""
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -34,6 +36,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         "software_version": manifest.software_version,
         "overlays": "included" if manifest.overlays else "left out",
         "head": manifest.head,
+        **_signed(manifest),
         "files": dict(sorted(manifest.files.items())),
     }
     return (json.dumps(content, indent=2) + "\n").encode()
@@ -51,6 +54,8 @@ def parse_manifest(content: bytes) -> Manifest:
             software_version=str(raw["software_version"]),
             overlays={"included": True, "left out": False}[raw["overlays"]],
             head=str(raw["head"]),
+            public_key=str(raw.get("public_key", "")),
+            signature=str(raw.get("signature", "")),
             files={str(name): str(digest) for name, digest in raw["files"].items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError) as fault:
@@ -60,6 +65,12 @@ def parse_manifest(content: bytes) -> Manifest:
             f"This is a pack of version {version}; this reread knows version {PACK_VERSION}."
         )
     return found
+
+
+def _signed(manifest: Manifest) -> dict[str, str]:
+    if not manifest.signature:
+        return {}
+    return {"public_key": manifest.public_key, "signature": manifest.signature}
 
 
 def files_digest(digests: Mapping[str, str]) -> str:

@@ -56,7 +56,8 @@ With reread, offline, without any database:
 It proves that the log is whole and unaltered, that every reveal came after its locked unaided call
 and every revised call after its reveal, that the tables are what the log says, and it computes the
 results again. The anchor is the head of the log as it was noted outside at the export; without one,
-a log that was made anew as a whole is not found.
+a log that was made anew as a whole is not found. Where `manifest.json` has a signature,
+`--public-key` with the key that the installation made known says that it gave out this head.
 
 Without reread: `Rscript load.R` or `python3 load.py` in this folder compare every file with
 `manifest.json`. Spreadsheet programs change a CSV file when they save it; work on a copy.

@@ -23,6 +23,7 @@ from app.domain.access import Account, Part
 from app.domain.audit_chain import event_to_json
 from app.domain.errors import Conflict, InvalidInput
 from app.image_source import open_image_source
+from app.signing import signer_at
 from app.web.api_access import (
     ExportingConnection,
     ReadingConnection,
@@ -251,7 +252,13 @@ def export(
     study = _unblinded(request, connection, by, code)
     services = services_of(request)
     if name == "pack.zip":
-        file = pack_to_send(connection, study=study, storage=services.storage, by=by)
+        file = pack_to_send(
+            connection,
+            study=study,
+            storage=services.storage,
+            signer=signer_at(services.settings.signing_key),
+            by=by,
+        )
         return send_file(file, f"{study.code}.zip", "application/zip")
     if name == "audit.jsonl":
         up_to = audit.newest_number(connection, study.id)

@@ -25,6 +25,7 @@ from app.db import results, studies
 from app.db.session import Role
 from app.db.studies import Study
 from app.domain.errors import Conflict, NotFound
+from app.signing import signer_at
 from app.statistics.figures import Form
 from app.web.access import AnalystConnection, CoordinatorOnly, FreshPassword
 from app.web.pages import ResultsPage
@@ -153,8 +154,14 @@ def download_export(
 ) -> Response:
     """Give one file of the export, or the whole of it, which `reread verify` can prove."""
     if name == "export.zip":
-        storage = services_of(request).storage
-        file = pack_to_send(connection, study=study, storage=storage, by=viewer)
+        services = services_of(request)
+        file = pack_to_send(
+            connection,
+            study=study,
+            storage=services.storage,
+            signer=signer_at(services.settings.signing_key),
+            by=viewer,
+        )
         return send_file(file, f"{study.code}.zip", "application/zip")
     if name == "codebook.csv":
         content = codebook_csv()
