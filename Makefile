@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test install check bench-statistics bench-model lock clean
+.PHONY: demo test torture install check bench-statistics bench-model lock clean
 
 demo: install
 	$(VENV)/bin/reread demo --port $(PORT)
 
 test: install
 	$(VENV)/bin/python -m pytest
+
+# Kills web, worker and Postgres under simulated readers; READERS, SUBMISSIONS, KILLS, SEED set the
+# size, and CONTROL=yes switches off what keeps commits, so that it must fail. The last line counts.
+torture: install
+	@$(VENV)/bin/python -m tests.torture
 
 # Quick when nothing changed: the stamp is newer than the lock.
 install: $(VENV)/.installed

