@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"reread {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_running(commands)
+    _add_backups(commands)
     _add_study(commands)
     _add_models(commands)
     _add_files(commands)
@@ -113,6 +114,25 @@ def _add_running(commands: "_Commands") -> None:
     )
     add_user.add_argument("email", help="the e-mail address to sign in with")
     add_user.add_argument("name", help="the person's name, in quotes")
+
+
+def _add_backups(commands: "_Commands") -> None:
+    backup = _command(
+        commands,
+        "backup",
+        "backups:backup",
+        "Write database, images and maps of one moment into a folder, with their SHA-256 and the "
+        "heads of all logs.",
+    )
+    backup.add_argument("folder", help="the folder to make")
+    restore = _command(
+        commands,
+        "restore",
+        "backups:restore",
+        "Bring a backup into an empty place, to the newest schema, and prove log, rows, guards and "
+        "files.",
+    )
+    restore.add_argument("folder", help="a folder written by reread backup")
 
 
 def _add_study(commands: "_Commands") -> None:

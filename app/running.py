@@ -28,13 +28,21 @@ def running(settings: Settings) -> Generator[Running]:
     A configured server is migrated only by `reread migrate`. The embedded one stops with the last
     command that uses it.
     """
+    with unmigrated(settings) as url:
+        if not settings.database_url:
+            migrate(url, secret=None)
+        yield from _with_database(settings, url)
+
+
+@contextmanager
+def unmigrated(settings: Settings) -> Generator[str]:
+    """Give the URL of the database as it is, for what must find it empty."""
     if settings.database_url:
-        yield from _with_database(settings, settings.database_url)
+        yield settings.database_url
         return
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     with embedded_postgres(settings.data_folder / "postgres") as url:
-        migrate(url, secret=None)
-        yield from _with_database(settings, url)
+        yield url
 
 
 def _with_database(settings: Settings, url: str) -> Generator[Running]:

@@ -23,6 +23,7 @@ class _FileSystem(Protocol):
     def pipe_file(self, path: str, value: bytes) -> None: ...
     def open(self, path: str, mode: str) -> BinaryIO: ...
     def rm_file(self, path: str) -> None: ...
+    def find(self, path: str) -> list[str]: ...
 
 
 class Storage:
@@ -50,11 +51,24 @@ class Storage:
             raise ValueError(f"{suffix!r} is not a suffix such as .jpg")
         name = secrets.token_hex(16)
         key = f"{name[:2]}/{name[2:4]}/{name}{suffix}"
+        self.put_back(data, key=key)
+        return key
+
+    def put_back(self, data: bytes, *, key: str) -> None:
+        """Store the bytes of a restored file under the key it had."""
         if self._is_local:
             _write_whole(Path(self._path(key)), data)
         else:
             self._system.pipe_file(self._path(key), data)
-        return key
+
+    def keys(self) -> set[str]:
+        """Give the key of every file there is."""
+        try:
+            found = self._system.find(self._root)
+        except FileNotFoundError:
+            return set()
+        start = len(self._root) + 1
+        return {key for path in found if _KEY.fullmatch(key := path[start:])}
 
     def get(self, key: str) -> bytes:
         """Give the bytes under `key`; `NotFound` where there are none."""

@@ -1,5 +1,7 @@
 """Bring a database to the newest schema, as its administrator."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -20,14 +22,7 @@ def migrate(administrator_url: str, *, secret: str | None, to: str = "head") -> 
 
     The embedded server trusts its local socket and needs no passwords.
     """
-    config = _config()
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(administrator_url),
-        poolclass=NullPool,
-    )
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
+    with _connected(administrator_url) as config:
         if to == "base":
             command.downgrade(config, to)
         else:
@@ -36,9 +31,28 @@ def migrate(administrator_url: str, *, secret: str | None, to: str = "head") -> 
         _set_passwords(administrator_url, secret)
 
 
+def stamp(administrator_url: str, revision: str) -> None:
+    """Note that the database has this revision, without running anything."""
+    with _connected(administrator_url) as config:
+        command.stamp(config, revision)
+
+
 def newest_revision() -> str:
     """Return the revision this code was written for."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+@contextmanager
+def _connected(administrator_url: str) -> Generator[Config]:
+    config = _config()
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(administrator_url),
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        yield config
 
 
 def _config() -> Config:
