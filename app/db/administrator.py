@@ -52,6 +52,7 @@ AUDITED = {
     "case_exclusion": "id",
     "washout_override": "id",
     "reading_correction": "id",
+    "study_model": "id",
 }
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
@@ -76,6 +77,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "reveal",
         "seen_before_acknowledgement",
         "api_token",
+        "study_model",
         *_BESIDE,
     ),
     "guard_new": ("study",),
@@ -100,6 +102,8 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "check_order": ("allocation",),
     "check_list": ("training_list",),
     "write_protocol": ("study",),
+    "bind_models": ("study",),
+    "guard_simulated": ("enrolment",),
     "apply": ("protocol_version",),
     "amend": ("case_exclusion", "washout_override"),
 }

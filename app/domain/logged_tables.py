@@ -1,7 +1,7 @@
 """The tables of a pack as the study's log alone tells them, for comparison with the files.
 
-Nothing of the files is used, but for what the study's own log does not hold: the names of the
-models (study.json has them) and who is simulated.
+Nothing of the files is used. Logs of earlier versions hold neither the names of the models, which
+study.json has, nor who is simulated; those columns are then absent here.
 """
 
 import json
@@ -146,12 +146,13 @@ def _readers(
     rows: Mapping[str, list[Row]], numbers: Mapping[str, int], drawn: Mapping[str, Row]
 ) -> list[Cells]:
     calls = Counter((row["reader_id"], row["phase"]) for row in rows.get("reading", []))
-    enrolled = {row["reader_id"]: row["enrolled_at"] for row in rows.get("enrolment", [])}
+    enrolled = {row["reader_id"]: row for row in rows.get("enrolment", [])}
     return [
         {
             "reader_id": f"R{number:02}",
             "reader_uuid": reader,
-            "enrolled_at": moment(enrolled[reader]),
+            **_simulated(enrolled[reader]),
+            "enrolled_at": moment(enrolled[reader]["enrolled_at"]),
             "seed": drawn.get(reader, {}).get("seed", ""),
             "algorithm": drawn.get(reader, {}).get("algorithm", ""),
             "order_sha256": drawn.get(reader, {}).get("order_sha256", ""),
@@ -161,6 +162,16 @@ def _readers(
         }
         for reader, number in numbers.items()
     ]
+
+
+def _simulated(enrolment: Row) -> Cells:
+    known = enrolment.get("simulated")
+    return {} if known is None else {"simulated": as_text(known)}
+
+
+def models_of_log(rows: Mapping[str, list[Row]]) -> dict[str, Row]:
+    """Return the models that were bound when the study was opened, by their id."""
+    return {row["model_version_id"]: row for row in rows.get("study_model", [])}
 
 
 def _by_code(cases: Mapping[str, Row]) -> list[Row]:

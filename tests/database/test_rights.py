@@ -129,7 +129,7 @@ RIGHTS = {
                 "coordinator enrolment image membership model_version prediction reader_profile "
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
                 "study_case training_list protocol_version "
-                "case_exclusion washout_override reading_correction"
+                "case_exclusion washout_override reading_correction study_model"
             ),
         },
     },
@@ -152,7 +152,7 @@ RIGHTS = {
                 "coordinator enrolment image membership model_version prediction reader_profile "
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
                 "study_case training_list protocol_version "
-                "case_exclusion washout_override reading_correction"
+                "case_exclusion washout_override reading_correction study_model"
             ),
         },
     },
@@ -212,7 +212,7 @@ GUARDED_BY_ROWS = set(
         "account allocation assignment audit_event case_prediction consent consent_text "
         "coordinator enrolment image invitation membership prediction reader_profile reading "
         "reference_diagnosis reveal seen_before_acknowledgement served study study_case "
-        "protocol_version case_exclusion washout_override reading_correction"
+        "protocol_version case_exclusion washout_override reading_correction study_model"
     )
 )
 

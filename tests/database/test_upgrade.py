@@ -26,7 +26,7 @@ OLD_COLUMNS = {
     "reading": "id, assignment_id, phase, call, confidence, submission_id, locked_at",
     "served": "assignment_id, study_id, reader_id, served_at",
     "reveal": "assignment_id, case_prediction_id, software_version, revealed_at",
-    "enrolment": "*",
+    "enrolment": "id, study_id, reader_id, enrolled_at",
     "study_case": "id, study_id, code, imported_at",
 }
 
@@ -171,6 +171,15 @@ def test_r5_a_study_of_the_first_schema_keeps_its_readings_orders_and_chain(old:
             "SELECT design, allocation_algorithm FROM study ORDER BY code"
         ).fetchall() == [("sequential", "sha256-sort-1"), ("sequential", "sha256-design-1")]
         versions = owner.execute("SELECT study_id, number, author FROM protocol_version").fetchall()
+        bound = owner.execute("SELECT study_id, name, weights_sha256 FROM study_model").fetchall()
+        assert (
+            bound
+            == owner.execute(
+                """SELECT s.id, m.name, m.weights_sha256 FROM study s
+               JOIN model_version m ON m.id = s.model_version_id WHERE s.state = 'open'"""
+            ).fetchall()
+        )
+        assert owner.execute("SELECT simulated FROM enrolment").fetchall() == [(None,)]
     assert versions == [(study, 1, None)]
     database = Database(old, secret=None)
     with database.begin(Role.READER, actor=rita) as connection:

@@ -12,7 +12,14 @@ from app.actions.pack.texts import texts_of
 from app.domain.audit_chain import AuditEvent
 from app.domain.logged_orders import orders_of_log
 from app.domain.logged_readings import readings_of_log
-from app.domain.logged_tables import KEYS, Cells, LoggedTables, rows_of_log, tables_of_log
+from app.domain.logged_tables import (
+    KEYS,
+    Cells,
+    LoggedTables,
+    models_of_log,
+    rows_of_log,
+    tables_of_log,
+)
 from app.domain.study_facts import NEEDED_ACTIONS, Row, history_of, study_facts
 
 OTHERS = "readings_not_counted.csv"
@@ -68,6 +75,10 @@ def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
         history = history_of(
             rows_of_log(event for event in events if event.action in NEEDED_ACTIONS)
         )
+        bound = models_of_log(rows_of_log(events))
+        for model in sorted(bound.keys() | models.keys()) if bound else ():
+            if not _is_bound(models.get(model, {}), bound.get(model, {})):
+                check.problems.append(f"study.json: model {model} is not the one the log binds")
         for name, expected in history.items():
             if found[name] != expected:
                 check.problems.append(f"study.json: its {name} are not those of the log")
@@ -79,9 +90,21 @@ def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
     return logged, models
 
 
+def _is_bound(model: Row, bound: Row) -> bool:
+    shared = bound.keys() & model.keys() - {"id"}
+    card = hashlib.sha256(str(model.get("card")).encode()).hexdigest()
+    return (
+        all(model[name] == bound[name] for name in shared)
+        and {"name", "weights_sha256", "threshold"} <= shared
+        and card == bound.get("card_sha256")
+    )
+
+
 def _check_tables(check: Check, events: list[AuditEvent], models: _Models) -> None:
     orders = orders_of_log(events)
-    logged = tables_of_log(rows_of_log(events), orders, overlays=check.manifest.overlays)
+    rows = rows_of_log(events)
+    bound = models_of_log(rows)
+    logged = tables_of_log(rows, orders, overlays=check.manifest.overlays)
     readings = readings_of_log(events)
     check.add("audit.jsonl", readings.problems)
     cells = [{"reading_id": name, **cells} for name, cells in readings.cells.items()]
@@ -91,7 +114,7 @@ def _check_tables(check: Check, events: list[AuditEvent], models: _Models) -> No
         for (name, why), cells in readings.others.items()
     ]
     logged.rows[OTHERS] = sorted(others, key=_other_place)
-    _add_what_the_log_lacks(check, logged, models)
+    _add_models_and_simulated(check, logged, bound, models)
     for name, expected in logged.rows.items():
         found = check.table(name)
         check.add(name, _compare_rows(name, found, expected))
@@ -124,22 +147,35 @@ def _check_texts(check: Check, events: list[AuditEvent], study: Row, models: _Mo
     check.checked.append("methods, flow and checklists written again from log and files")
 
 
-def _add_what_the_log_lacks(check: Check, logged: LoggedTables, models: _Models) -> None:
-    """Take names of models from study.json and simulated readers from readers.csv.
+def _add_models_and_simulated(
+    check: Check, logged: LoggedTables, bound: _Models, found: _Models
+) -> None:
+    """Fill in names of models and who is simulated, from the log where it holds them.
 
-    So the files agree with each other in this; only the event of the export binds them to the log.
+    Logs of earlier versions do not: there the files agree with each other in this, and only the
+    event of the export binds them.
     """
     names = {
         model: {"model_version": row["name"], "model_weights_sha256": row["weights_sha256"]}
-        for model, row in models.items()
+        for model, row in (bound or found).items()
     }
     nothing = {"model_version": "", "model_weights_sha256": ""}
     for cells in logged.rows["predictions.csv"]:
         cells.update(names.get(str(cells["model_version_id"]), nothing))
-    simulated = {row["reader_id"]: row["simulated"] for row in check.table("readers.csv")}
+    simulated: dict[object, object] = {
+        row["reader_id"]: row["simulated"] for row in check.table("readers.csv")
+    }
+    readers = logged.rows["readers.csv"]
+    told = {row["reader_id"]: row["simulated"] for row in readers if "simulated" in row}
+    simulated |= told
     for cells in (*logged.rows["readings.csv"], *logged.rows[OTHERS]):
-        cells["simulated"] = simulated.get(str(cells["reader_id"]), "")
+        cells["simulated"] = simulated.get(cells["reader_id"], "")
         cells.update(names.get(str(cells.pop("model_version_id")), nothing))
+    check.checked.append(
+        f"{len(bound)} models by name and weights, and {len(told)} of {len(readers)} readers as "
+        "person or program, against the log"
+        + ("" if bound and len(told) == len(readers) else "; an earlier version logged no more")
+    )
 
 
 def _compare_rows(name: str, found: list[dict[str, str]], expected: list[Cells]) -> Iterator[str]:
