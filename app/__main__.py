@@ -114,6 +114,18 @@ def _add_running(commands: "_Commands") -> None:
     )
     add_user.add_argument("email", help="the e-mail address to sign in with")
     add_user.add_argument("name", help="the person's name, in quotes")
+    reset = _command(
+        commands,
+        "reset-password",
+        "people:reset_password",
+        "Print a link with which somebody who lost the password sets a new one.",
+    )
+    reset.add_argument("email", help="the address the account signs in with")
+    reset.add_argument(
+        "--address",
+        default="http://127.0.0.1:8000",
+        help="of the site, where REREAD_PUBLIC_URL is not set (http://127.0.0.1:8000)",
+    )
 
 
 def _add_backups(commands: "_Commands") -> None:

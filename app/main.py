@@ -28,6 +28,8 @@ from app.web.routes import (
     joining,
     models,
     monitor,
+    own_account,
+    password_reset,
     readers,
     reading_room,
     results,
@@ -58,6 +60,8 @@ def build_app(
     app.state.services = Services(settings, database, Storage(settings.storage_url), clock)
     for corner in (
         accounts,
+        own_account,
+        password_reset,
         administration,
         home,
         importing,

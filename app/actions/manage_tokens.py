@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.actions.manage_accounts import refuse_guessing_from
+from app.actions.guessing import refuse_guessing_from
 from app.db import accounts, api_tokens
 from app.db.session import Connection
 from app.domain.access import Account

@@ -3,8 +3,10 @@
 import argparse
 import getpass
 import sys
+from datetime import UTC, datetime
 
 from app.actions.manage_accounts import add_account
+from app.actions.manage_own_account import make_reset_for
 from app.db import accounts
 from app.db.session import Role
 from app.domain.access import Account, AccountRole
@@ -24,6 +26,19 @@ def add_user(arguments: argparse.Namespace, settings: Settings) -> int:
             password=_password(),
         )
     print(f"There is now an account for {made.email}, a {made.role}.")
+    return 0
+
+
+def reset_password(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print a link with which somebody sets a new password."""
+    now = datetime.now(UTC)
+    with running(settings) as on:
+        token = make_reset_for(on.database, email=arguments.email, now=now)
+    if token is None:
+        raise NotFound(f"No person has an account for {arguments.email}, or it is disabled.")
+    address = settings.public_url or arguments.address.rstrip("/")
+    print(f"This link sets a new password for {arguments.email}, once, for an hour:")
+    print(f"{address}/new-password/{token}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Accounts, sign-in sessions, failed sign-ins and invitations."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -150,12 +150,21 @@ def set_password_hash(connection: Connection, account: UUID, password_hash: str)
 
 
 def insert_session(
-    connection: Connection, *, token_sha256: bytes, account: UUID, now: datetime, expires: datetime
+    connection: Connection,
+    *,
+    token_sha256: bytes,
+    account: UUID,
+    now: datetime,
+    expires: datetime,
+    address: str = "",
+    browser: str = "",
 ) -> None:
     """Store a new sign-in session."""
     connection.execute(
-        "INSERT INTO sign_in_session VALUES (%s, %s, %s, %s, %s, %s)",
-        [token_sha256, account, now, now, expires, now],
+        """INSERT INTO sign_in_session (token_sha256, account_id, created_at, last_seen_at,
+               expires_at, confirmed_at, address, browser)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s)""",
+        [token_sha256, account, now, now, expires, now, address, browser],
     )
 
 
@@ -187,26 +196,61 @@ def delete_session(connection: Connection, token_sha256: bytes) -> None:
     connection.execute("DELETE FROM sign_in_session WHERE token_sha256 = %s", [token_sha256])
 
 
+def lock_guesses(connection: Connection, *, subject: bytes, address: str) -> None:
+    """Let one guess at a subject, and one from an address, be counted at a time."""
+    # Always the address first, so that two of them never wait for each other.
+    connection.execute("SELECT pg_advisory_xact_lock(7004, hashtext(%s))", [address])
+    connection.execute("SELECT pg_advisory_xact_lock(7005, hashtext(%s))", [subject.hex()])
+
+
 def insert_failure(
-    connection: Connection, *, email_sha256: bytes, address: str, now: datetime
-) -> None:
-    """Count a failed sign-in."""
+    connection: Connection,
+    *,
+    email_sha256: bytes,
+    address: str,
+    now: datetime,
+    pending: bool = False,
+) -> int:
+    """Count a guess, wrong or not checked yet, and return its number; forget those of yesterday."""
     connection.execute(
-        "INSERT INTO sign_in_failure (email_sha256, address, failed_at) VALUES (%s, %s, %s)",
-        [email_sha256, address, now],
+        "DELETE FROM sign_in_failure WHERE failed_at < %s", [now - timedelta(days=1)]
     )
+    return fetch_value(
+        connection,
+        """INSERT INTO sign_in_failure (email_sha256, address, failed_at, pending)
+           VALUES (%s, %s, %s, %s) RETURNING id""",
+        [email_sha256, address, now, pending],
+    )
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Guesses of the last while; those not yet checked count for their subject in full."""
+
+    of_subject: int
+    of_address: int
+    unchecked_of_address: int
 
 
 def failures_since(
     connection: Connection, *, email_sha256: bytes, address: str, since: datetime
-) -> tuple[int, int]:
-    """Count failed sign-ins since then: for the e-mail address, for the network address."""
-    row = connection.execute(
-        """SELECT count(*) FILTER (WHERE email_sha256 = %s), count(*) FILTER (WHERE address = %s)
+) -> Failures:
+    """Count the guesses since then: at a subject, and from a network address."""
+    found = fetch_one(
+        connection,
+        Failures,
+        """SELECT count(*) FILTER (WHERE email_sha256 = %s) AS of_subject,
+               count(*) FILTER (WHERE address = %s AND NOT pending) AS of_address,
+               count(*) FILTER (WHERE address = %s AND pending) AS unchecked_of_address
            FROM sign_in_failure WHERE failed_at > %s AND (email_sha256 = %s OR address = %s)""",
-        [email_sha256, address, since, email_sha256, address],
-    ).fetchone()
-    return (row[0], row[1]) if row else (0, 0)
+        [email_sha256, address, address, since, email_sha256, address],
+    )
+    return found or Failures(0, 0, 0)
+
+
+def settle_failure(connection: Connection, number: int) -> None:
+    """Say that a counted guess was checked and is wrong."""
+    connection.execute("UPDATE sign_in_failure SET pending = false WHERE id = %s", [number])
 
 
 def record_event(
@@ -216,9 +260,12 @@ def record_event(
     connection.execute("SELECT record_event(NULL, %s, %s, %s)", [action, entity, Jsonb(details)])
 
 
-def forget_failures(connection: Connection, email_sha256: bytes) -> None:
-    """Forget the failures of an e-mail address after it signed in."""
-    connection.execute("DELETE FROM sign_in_failure WHERE email_sha256 = %s", [email_sha256])
+def forget_failures(connection: Connection, email_sha256: bytes, *, attempt: int) -> None:
+    """Forget the wrong guesses at a subject, and the right one itself; others still run."""
+    connection.execute(
+        "DELETE FROM sign_in_failure WHERE email_sha256 = %s AND (id = %s OR NOT pending)",
+        [email_sha256, attempt],
+    )
 
 
 def insert_invitation(

@@ -56,7 +56,7 @@ AUDITED = {
 }
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
-_LIVING = ("account", "study", "invitation", "api_token")
+_LIVING = ("account", "study", "invitation", "api_token", "password_reset")
 _OF_MODELS = ("model_version", "training_list")
 _KEPT = (*AUDITED, *_OF_MODELS, "training_image", "coordinator", "assignment", "audit_event")
 _BESIDE = ("protocol_version", "case_exclusion", "washout_override", "reading_correction")
@@ -78,6 +78,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "seen_before_acknowledgement",
         "api_token",
         "study_model",
+        "password_reset",
         *_BESIDE,
     ),
     "guard_new": ("study",),

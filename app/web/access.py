@@ -19,20 +19,8 @@ from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import NotAllowed, PasswordNeeded, SignInNeeded
 from app.web.api_access import token_exports, token_reads, token_writes
+from app.web.cookies import session_token
 from app.web.services import services_of
-
-LOCAL_COOKIE = "reread"
-SECURE_COOKIE = "__Host-reread"
-
-
-def cookie_name(request: Request) -> str:
-    """Return the session cookie's name; over https it is bound to the host by its prefix."""
-    return SECURE_COOKIE if services_of(request).settings.secure_cookies else LOCAL_COOKIE
-
-
-def session_token(request: Request) -> str:
-    """Return the session token the browser sent, or ''."""
-    return request.cookies.get(cookie_name(request), "")
 
 
 def anyone(request: Request) -> Account | None:

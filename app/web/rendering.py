@@ -9,6 +9,7 @@ import jinja2
 from starlette.responses import HTMLResponse
 
 from app import __version__
+from app.domain.browser_name import browser_name
 from app.domain.scores import NAMES
 from app.web.markdown import written
 from app.web.pages import Page
@@ -64,6 +65,7 @@ def _environment() -> jinja2.Environment:
     }
     environment.globals.update(shared)  # pyright: ignore[reportArgumentType, reportCallIssue]
     environment.filters["written"] = written
+    environment.filters["browser"] = browser_name
     environment.filters.update(moment=_moment, percent=_percent, number=_number, p_value=_p_value)
     return environment
 

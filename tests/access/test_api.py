@@ -6,7 +6,8 @@ from hashlib import sha256
 import pytest
 from starlette.testclient import TestClient
 
-from app.actions.manage_accounts import CONFIRMED, FAILURES_PER_ADDRESS
+from app.actions import guessing
+from app.actions.manage_accounts import CONFIRMED
 from app.domain.audit_chain import event_from_json, verify_chain
 from app.web.access import routes_of
 from tests.conftest import PASSWORD, case_files
@@ -184,7 +185,7 @@ def test_a10_guessing_tokens_is_slowed_down(site: Site) -> None:
         owner.execute(
             """INSERT INTO sign_in_failure (email_sha256, address, failed_at)
                SELECT sha256('x'), 'testclient', %s FROM generate_series(1, %s)""",
-            [site.clock(), FAILURES_PER_ADDRESS - 1],
+            [site.clock(), guessing.PER_ADDRESS - 1],
         )
     assert program(site, token).get("/api/v1/studies").status_code == 200
     assert program(site, "reread_guess").get("/api/v1/studies").status_code == 401

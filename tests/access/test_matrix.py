@@ -11,7 +11,8 @@ from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.actions.manage_accounts import invite
+from app.actions.invite_people import invite
+from app.actions.manage_own_account import make_reset
 from app.db import accounts
 from app.db.session import Role
 from app.domain.access import Account, AccountRole
@@ -34,6 +35,14 @@ GET    /invitations/{token}                        anyone            200    200 
 POST   /invitations/{token}                        anyone            422    422  422  422  422  422
 GET    /                                           signed_in         303    303  200  200  200  200
 GET    /health                                     anyone            200    200  200  200  200  200
+GET    /lost-password                              anyone            200    200  200  200  200  200
+POST   /lost-password                              anyone            200    200  200  200  200  200
+GET    /new-password/{reset}                       anyone            200    200  200  200  200  200
+POST   /new-password/{reset}                       anyone            422    422  422  422  422  422
+GET    /account                                    signed_in         303    303  200  200  200  200
+POST   /account/password                           signed_in         401    401  422  422  422  422
+POST   /account/sessions/ended                     signed_in         401    401  303  303  303  303
+POST   /account/sessions/{session}/ended           signed_in         401    401  404  404  404  404
 GET    /studies/new                                coordinator_only  303    303  200  403  403  200
 POST   /studies/new                                coordinator_only  401    401  303  403  403  409
 GET    /studies/{code}                             coordinator_only  303    303  404  403  403  200
@@ -56,6 +65,8 @@ GET    /studies/{code}/adjudication/{case}/images/{position} signed_in 303  303 
 GET    /studies/{code}/audit                       signed_in         303    303  404  404  404  409
 GET    /studies/{code}/audit.jsonl                 signed_in         303    303  404  404  404  409
 GET    /accounts                                   administrator_only 303   303  403  403  403  403
+GET    /accounts/{account}                         administrator_only 303   303  403  403  403  403
+POST   /accounts/{account}/reset                   administrator_only 401   401  403  403  403  403
 POST   /accounts/{account}/disabled                administrator_only 401   401  403  403  403  403
 GET    /studies/{code}/design                      coordinator_only  303    303  404  403  403  200
 POST   /studies/{code}/design                      coordinator_only  401    401  404  403  403  303
@@ -165,6 +176,9 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         "/studies/{code}/readers/{person}/washout": {"days": "14", "reason": "Leaves."},
         "/studies/{code}/copy": {"new_code": "the-copy", "new_title": "The copy"},
         "/confirm": {"password": "not this"},
+        "/lost-password": {"email": "rita@example.org"},
+        "/new-password/{reset}": {"password": "short"},
+        "/account/password": {"current": "not this", "new": "a sentence of my own"},
         "/tokens": {"name": "progress", "scopes": "read"},
         "/readings/{assignment}/unaided": call,
         "/readings/{assignment}/aided": call,
@@ -182,9 +196,13 @@ def real_ids(cast: Cast, site: Site) -> dict[str, str]:
             by=cast.cora,
         )
         case = connection.execute("SELECT id FROM study_case LIMIT 1").fetchone()[0]
+    with cast.begin(Role.ACCOUNT, None) as connection:
+        reset = make_reset(connection, account=cast.rolf.id, now=site.clock(), by=None)
     return {
         "code": "bcc-sk",
         "token": token,
+        "reset": reset,
+        "session": str(cast.rolf.id),
         "assignment": str(at(cast, cast.rita).assignment.id),
         "case": str(case),
         "position": "1",

@@ -48,17 +48,28 @@ def parts(open_copy: Cast) -> Parts:
     return Parts(site, ada, jude, audrey)
 
 
+# What everybody may with their own account.
+OWN = {
+    "GET /account": 200,
+    "POST /account/password": 422,
+    "POST /account/sessions/ended": 303,
+    "POST /account/sessions/{session}/ended": 404,
+}
 # What each may get beyond what is anybody's. Everything else of the matrix is refused.
 OPEN = {
     "ada": {
         "GET /accounts": 200,
         "GET /": 303,
+        "GET /accounts/{account}": 200,
+        "POST /accounts/{account}/reset": 200,
+        **OWN,
         "POST /sign-out": 303,
         "GET /confirm": 200,
         "POST /confirm": 422,
         "GET /api/docs": 200,
     },
     "jude": {
+        **OWN,
         "GET /": 200,
         "POST /sign-out": 303,
         "GET /confirm": 200,
@@ -69,6 +80,7 @@ OPEN = {
         "POST /studies/{code}/adjudication/{case}": 409,  # recorded already, and frozen
     },
     "audrey": {
+        **OWN,
         "GET /": 200,
         "POST /sign-out": 303,
         "GET /confirm": 200,

@@ -2,8 +2,9 @@
 
 import pytest
 
+from app.actions import guessing
 from app.actions.design_study import STATEMENT
-from app.actions.manage_accounts import CONFIRMED, FAILURES_PER_EMAIL
+from app.actions.manage_accounts import CONFIRMED
 from tests.conftest import PASSWORD, Cast, score_by_hand
 from tests.reading.steps import finish, superuser, unblind
 from tests.web.site import Site
@@ -84,7 +85,7 @@ def test_a14_another_session_of_the_same_person_does_not_count(results: Site) ->
 
 def test_a10_the_page_is_no_way_to_guess_a_password(site: Site) -> None:
     browser = site.browser(site.cast.cora)
-    for _ in range(FAILURES_PER_EMAIL):
+    for _ in range(guessing.PER_SUBJECT):
         assert browser.post("/confirm", data={"password": "a guess at it"}).status_code == 422
     assert browser.post("/confirm", data={"password": PASSWORD}).status_code == 429
 

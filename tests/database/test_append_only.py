@@ -42,6 +42,10 @@ def read(open_copy: Cast) -> Cast:
                    (study_id, email, token_sha256, invited_by, created_at, expires_at)
                SELECT id, 'ruth@example.org', sha256('x'), created_by, now(), now() FROM study"""
         )
+        owner.execute(
+            """INSERT INTO password_reset (account_id, token_sha256, created_at, expires_at)
+               SELECT id, sha256('y'), now(), now() FROM account LIMIT 1"""
+        )
     return open_copy
 
 

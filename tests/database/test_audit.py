@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app.actions.manage_accounts import invite
+from app.actions.invite_people import invite
 from app.actions.verify_pack import Verdict
 from app.actions.verify_study import verify_study
 from app.db.administrator import AUDITED, records_of

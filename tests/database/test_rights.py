@@ -37,6 +37,8 @@ RIGHTS = {
             "assignment": ALL,
             "enrolment": ALL,
             "invitation": ALL,
+            "known_device": ALL,
+            "password_reset": ALL,
             "sign_in_failure": ALL,
             "sign_in_session": ALL,
             "study": "id code title state seed allocation_algorithm design unaided_only_percent "
@@ -46,17 +48,20 @@ RIGHTS = {
         },
         "INSERT": {
             **whole(
-                "account allocation assignment coordinator enrolment invitation sign_in_failure "
-                "sign_in_session"
+                "account allocation assignment coordinator enrolment invitation known_device "
+                "sign_in_failure sign_in_session"
             ),
+            "password_reset": "account_id token_sha256 made_by created_at expires_at",
             "api_token": "account_id name scopes token_sha256 created_at expires_at",
             "membership": "study_id account_id role active reason changed_by",
         },
         "UPDATE": {
-            **whole("account invitation sign_in_session"),
+            **whole("account invitation known_device sign_in_session"),
             "api_token": "last_used_at revoked_at",
+            "password_reset": "used_at",
+            "sign_in_failure": "pending",
         },
-        "DELETE": whole("sign_in_failure sign_in_session"),
+        "DELETE": whole("known_device sign_in_failure sign_in_session"),
     },
     "reread_reader": {
         "SELECT": {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.actions.export_pack import export_pack
-from app.actions.manage_accounts import invite
+from app.actions.invite_people import invite
 from app.db.session import Role
 from app.domain.audit_chain import Anchor
 from app.domain.reading import Submission

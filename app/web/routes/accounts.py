@@ -1,94 +1,99 @@
 """Sign in, sign out, accept an invitation."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.actions import manage_accounts
-from app.db.session import Connection
+from app.actions import invite_people, manage_accounts
+from app.db.session import Role
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
-from app.web.access import AccountConnection, Anyone, SignedIn, cookie_name, session_token
+from app.web.access import AccountConnection, Anyone, SignedIn
+from app.web.cookies import (
+    client_address,
+    drop_cookie,
+    keep_session,
+    session_token,
+    visitor_of,
+)
 from app.web.pages import ConfirmPage, InvitationPage, SignInPage
 from app.web.rendering import render
 from app.web.services import services_of
+from app.web.waiting import in_turn
 
 router = APIRouter()
 
 
-def client_address(request: Request) -> str:
-    """Return the network address the request came from, as the server sees it."""
-    return request.client.host if request.client else "unknown"
-
-
 @router.get("/sign-in")
-def show_sign_in(_viewer: Anyone, next: str = "/") -> Response:  # noqa: A002 - the address says next
+def show_sign_in(
+    _viewer: Anyone,
+    next: str = "/",  # noqa: A002 - the address says next
+    done: str = "",
+) -> Response:
     """Show the form."""
-    return render(SignInPage(next=_local(next)))
+    notice = "Your password is set. Sign in with it." if done == "new-password" else None
+    return render(SignInPage(next=local(next), notice=notice))
 
 
 @router.post("/sign-in")
-def sign_in(
+async def sign_in(
     request: Request,
     _viewer: Anyone,
-    connection: AccountConnection,
     email: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/",  # noqa: A002
 ) -> Response:
     """Open a session and go on to where the person wanted to go."""
-    done = manage_accounts.sign_in(
-        connection,
-        email=email,
-        password=password,
-        address=client_address(request),
-        now=services_of(request).clock(),
+    services = services_of(request)
+    done = await in_turn(
+        partial(
+            manage_accounts.sign_in,
+            services.database,
+            email=email,
+            password=password,
+            visitor=visitor_of(request),
+            now=services.clock(),
+        )
     )
     if done is None:
         sentence = "E-mail and password do not fit together."
-        return render(SignInPage(email=email, next=_local(next), problem=sentence), status=422)
-    response = RedirectResponse(_local(next), status_code=303)
-    response.set_cookie(
-        cookie_name(request),
-        done.token,
-        max_age=int(manage_accounts.ABSOLUTE.total_seconds()),
-        secure=services_of(request).settings.secure_cookies,
-        httponly=True,
-        samesite="lax",
-    )
+        return render(SignInPage(email=email, next=local(next), problem=sentence), status=422)
+    response = RedirectResponse(local(next), status_code=303)
+    keep_session(request, response, done)
     return response
 
 
 @router.get("/confirm")
 def show_confirm(viewer: SignedIn, next: str = "/") -> Response:  # noqa: A002
     """Ask for the password again, before an act that needs it."""
-    return render(ConfirmPage(viewer=viewer, next=_local(next)))
+    return render(ConfirmPage(viewer=viewer, next=local(next)))
 
 
 @router.post("/confirm")
 def confirm(
     request: Request,
     viewer: SignedIn,
-    connection: AccountConnection,
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/",  # noqa: A002
 ) -> Response:
     """Take the password and go on to the act."""
-    if not password_fits(request, connection, viewer, password):
+    if not password_fits(request, viewer, password):
         sentence = "This is not your password. Nothing was done."
-        return render(ConfirmPage(viewer=viewer, next=_local(next), problem=sentence), status=422)
-    return RedirectResponse(_local(next), status_code=303)
+        return render(ConfirmPage(viewer=viewer, next=local(next), problem=sentence), status=422)
+    return RedirectResponse(local(next), status_code=303)
 
 
-def password_fits(request: Request, connection: Connection, viewer: Account, password: str) -> bool:
-    """Check the password again; a wrong one is counted, where the caller commits."""
+def password_fits(request: Request, viewer: Account, password: str) -> bool:
+    """Check the password again; a wrong one is counted whatever else happens."""
+    services = services_of(request)
     return manage_accounts.confirm_password(
-        connection,
+        services.database,
         password=password,
         token=session_token(request),
         address=client_address(request),
-        now=services_of(request).clock(),
+        now=services.clock(),
         by=viewer,
     )
 
@@ -98,12 +103,7 @@ def sign_out(request: Request, viewer: SignedIn, connection: AccountConnection) 
     """End the session; the browser drops what it kept."""
     manage_accounts.sign_out(connection, token=session_token(request), by=viewer)
     response = RedirectResponse("/sign-in", status_code=303)
-    response.delete_cookie(
-        cookie_name(request),
-        secure=services_of(request).settings.secure_cookies,
-        httponly=True,
-        samesite="lax",
-    )
+    drop_cookie(request, response)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -113,7 +113,7 @@ def show_invitation(
     request: Request, _viewer: Anyone, connection: AccountConnection, token: str
 ) -> Response:
     """Show what one is invited to; opening the link uses nothing up (mail scanners open links)."""
-    found, known = manage_accounts.open_invitation(
+    found, known = invite_people.open_invitation(
         connection, token=token, now=services_of(request).clock()
     )
     return render(
@@ -131,17 +131,18 @@ def show_invitation(
 def accept_invitation(
     request: Request,
     _viewer: Anyone,
-    connection: AccountConnection,
     token: str,
     name: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
 ) -> Response:
     """Make the account, or join the study with the one there is."""
-    now = services_of(request).clock()
-    found, known = manage_accounts.open_invitation(connection, token=token, now=now)
+    services = services_of(request)
+    now = services.clock()
+    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+        found, known = invite_people.open_invitation(connection, token=token, now=now)
     try:
-        manage_accounts.accept_invitation(
-            connection,
+        invite_people.accept_invitation(
+            services.database,
             token=token,
             name=name,
             password=password,
@@ -164,7 +165,7 @@ def accept_invitation(
     return RedirectResponse(f"/sign-in{after}", status_code=303)
 
 
-def _local(address: str) -> str:
+def local(address: str) -> str:
     """Keep only addresses of this site: one slash, no scheme, no host."""
     is_local = address.startswith("/") and not address.startswith(("//", "/\\"))
     return address if is_local and address.isprintable() else "/"

@@ -6,9 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.actions import manage_accounts
+from app.actions import manage_accounts, manage_own_account
 from app.db import accounts
-from app.web.access import AdministratorConnection, AdministratorOnly
+from app.db.session import Connection
+from app.domain.errors import NotFound
+from app.web.access import AdministratorConnection, AdministratorOnly, FreshPassword
+from app.web.account_pages import HelpPage
+from app.web.cookies import site_address
 from app.web.rendering import render
 from app.web.services import services_of
 from app.web.study_pages import AccountsPage
@@ -20,6 +24,42 @@ router = APIRouter()
 def show_accounts(viewer: AdministratorOnly, connection: AdministratorConnection) -> Response:
     """Show every account."""
     return render(AccountsPage(viewer=viewer, accounts=accounts.all_accounts(connection)))
+
+
+@router.get("/accounts/{account}")
+def show_help(
+    viewer: AdministratorOnly,
+    _fresh: FreshPassword,
+    connection: AdministratorConnection,
+    account: UUID,
+) -> Response:
+    """Show what can be done for somebody who cannot get in."""
+    return render(HelpPage(viewer=viewer, account=_person(connection, account)))
+
+
+@router.post("/accounts/{account}/reset")
+def make_reset(
+    request: Request,
+    viewer: AdministratorOnly,
+    _fresh: FreshPassword,
+    connection: AdministratorConnection,
+    account: UUID,
+) -> Response:
+    """Make a link that sets a new password; shown once, for the administrator to pass on."""
+    person = _person(connection, account)
+    token = manage_own_account.make_reset(
+        connection, account=person.id, now=services_of(request).clock(), by=viewer
+    )
+    link = f"{site_address(request)}/new-password/{token}"
+    return render(HelpPage(viewer=viewer, account=person, link=link))
+
+
+def _person(connection: Connection, account: UUID) -> accounts.AccountRow:
+    """Return somebody's account; a program's and a disabled one's password is nobody's."""
+    for found in accounts.all_accounts(connection):
+        if found.id == account and not found.simulated and found.disabled_at is None:
+            return found
+    raise NotFound("There is no such account of a person, or it is disabled.")
 
 
 @router.post("/accounts/{account}/disabled")

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.responses import Response, StreamingResponse
 
-from app.actions import design_study, export_study, manage_accounts
+from app.actions import design_study, export_study, invite_people
 from app.actions.analyse_study import analyse_study
 from app.actions.export_pack import pack_to_send
 from app.actions.import_cases import check_cases, import_cases
@@ -32,8 +32,8 @@ from app.web.api_access import (
     TokenWrites,
     WritingConnection,
 )
+from app.web.cookies import site_address
 from app.web.routes.importing import LARGEST_TABLE, LARGEST_UPLOAD
-from app.web.routes.readers import site_address
 from app.web.routes.results import send_file
 from app.web.services import Services, services_of
 
@@ -220,7 +220,7 @@ def invite(
 ) -> InvitationAnswer:
     """Make an invitation; no mail is sent."""
     study = design_study.find_study(connection, code=code)
-    token = manage_accounts.invite(
+    token = invite_people.invite(
         connection,
         study=study.id,
         email=email,

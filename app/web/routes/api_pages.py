@@ -64,8 +64,9 @@ def make_token(
 ) -> Response:
     """Make a token and show it this once; asks for the password like every grave act."""
     services = services_of(request)
+    confirmed = fresh or password_fits(request, viewer, password)
     with services.database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
-        if not fresh and not password_fits(request, connection, viewer, password):
+        if not confirmed:
             sentence = "This is not your password. No token was made."
             page = _page(request, connection, viewer, fresh=False, name=name, problem=sentence)
             return render(page, status=422)

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from app.actions import (
     amend_study,
     design_study,
-    manage_accounts,
+    invite_people,
     manage_people,
     write_messages,
 )
@@ -21,17 +21,13 @@ from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
 from app.mail import Message
 from app.web.access import CoordinatorConnection, CoordinatorOnly
+from app.web.cookies import site_address
 from app.web.markdown import written
 from app.web.rendering import render
 from app.web.services import services_of
 from app.web.study_pages import ConsentPage, ReaderPage, ReadersPage
 
 router = APIRouter(prefix="/studies/{code}")
-
-
-def site_address(request: Request) -> str:
-    """Return the address people type, without a slash at its end."""
-    return services_of(request).settings.public_url or str(request.base_url).rstrip("/")
 
 
 @router.get("/readers")
@@ -57,7 +53,7 @@ def invite(
     with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         study = design_study.find_study(connection, code=code)
         try:
-            token = manage_accounts.invite(
+            token = invite_people.invite(
                 connection,
                 study=study.id,
                 email=email,

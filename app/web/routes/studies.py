@@ -97,7 +97,7 @@ def open_study(
     password: Annotated[str, Form()] = "",
 ) -> Response:
     """Open a draft to its readers."""
-    confirmed = fresh or _confirmed(request, viewer, password)
+    confirmed = fresh or password_fits(request, viewer, password)
     with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         study = design_study.find_study(connection, code=code)
         if not confirmed:
@@ -119,19 +119,13 @@ def close_study(
     password: Annotated[str, Form()] = "",
 ) -> Response:
     """Close an open study."""
-    confirmed = fresh or _confirmed(request, viewer, password)
+    confirmed = fresh or password_fits(request, viewer, password)
     with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         study = design_study.find_study(connection, code=code)
         if not confirmed:
             return _not_confirmed(connection, viewer, code)
         design_study.close_study(connection, study=study, by=viewer)
     return _to_study(code)
-
-
-def _confirmed(request: Request, viewer: Account, password: str) -> bool:
-    """Check the password in a transaction of its own, so that a wrong one is counted."""
-    with services_of(request).database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
-        return password_fits(request, connection, viewer, password)
 
 
 def _not_confirmed(connection: Connection, viewer: Account, code: str) -> Response:
@@ -199,7 +193,7 @@ def unblind_study(
 
     Two transactions: a wrong password is counted even though nothing else happens.
     """
-    confirmed = _confirmed(request, viewer, password)
+    confirmed = password_fits(request, viewer, password)
     with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         study = design_study.find_study(connection, code=code)
         problem = None

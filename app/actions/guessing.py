@@ -1,0 +1,103 @@
+"""Guesses at passwords and codes: each is counted before it is checked.
+
+Counted under a lock and committed before the hash is computed, so that many guesses sent at once,
+to several processes, are as many as the same sent one after another. What is guarded is a subject:
+an account as strangers see it, or an account on a device that has signed in to it before; strangers
+do not use up what the owner has at their own device. Limits pass by themselves after WINDOW.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.db import accounts
+from app.db.session import Connection, Database, Role
+from app.domain.errors import TooManyAttempts
+
+WINDOW = timedelta(minutes=15)
+PER_SUBJECT = 10
+PER_ADDRESS = 50
+# Besides the wrong ones: a ward that signs in at the same moment through one address is no attack.
+UNCHECKED_PER_ADDRESS = 100
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A guess that is counted and not yet checked."""
+
+    id: int
+    subject: bytes
+    address: str
+
+
+def digest(secret: str) -> bytes:
+    """Return the SHA-256 under which a token or an address is kept."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def stranger(email: str) -> bytes:
+    """Name an account (or none) as anybody can guess at it."""
+    return digest(email.strip().lower())
+
+
+def owner(what: str, account: UUID) -> bytes:
+    """Name an account where whoever guesses has shown something already: a session, a device."""
+    return digest(f"{what} {account}")
+
+
+def begin_attempt(
+    database: Database,
+    *,
+    subject: bytes,
+    address: str,
+    now: datetime,
+    limit: int = PER_SUBJECT,
+) -> Attempt:
+    """Count a guess, in a transaction of its own; raises TooManyAttempts."""
+    with database.begin(Role.ACCOUNT, actor=None) as connection:
+        accounts.lock_guesses(connection, subject=subject, address=address)
+        found = accounts.failures_since(
+            connection, email_sha256=subject, address=address, since=now - WINDOW
+        )
+        of_address = found.of_address >= PER_ADDRESS or (
+            found.of_address + found.unchecked_of_address >= PER_ADDRESS + UNCHECKED_PER_ADDRESS
+        )
+        if found.of_subject >= limit or (address and of_address):
+            raise too_many()
+        number = accounts.insert_failure(
+            connection, email_sha256=subject, address=address, now=now, pending=True
+        )
+    return Attempt(number, subject, address)
+
+
+def count_as_wrong(
+    connection: Connection, attempt: Attempt, *, action: str = "sign_in.failed"
+) -> None:
+    """Say that a guess was wrong, and write it down; what was typed is kept as a digest only."""
+    accounts.settle_failure(connection, attempt.id)
+    accounts.record_event(
+        connection, action, entity=attempt.subject.hex(), details={"address": attempt.address}
+    )
+
+
+def count_as_right(connection: Connection, attempt: Attempt) -> None:
+    """Forget the wrong guesses before a right one."""
+    accounts.forget_failures(connection, attempt.subject, attempt=attempt.id)
+
+
+def refuse_guessing_from(connection: Connection, *, address: str, now: datetime) -> None:
+    """Raise TooManyAttempts where too much was guessed from a network address."""
+    found = accounts.failures_since(
+        connection, email_sha256=b"", address=address, since=now - WINDOW
+    )
+    if found.of_address >= PER_ADDRESS:
+        raise too_many()
+
+
+def too_many() -> TooManyAttempts:
+    """Return the refusal of a further guess."""
+    return TooManyAttempts(
+        "Too many wrong passwords or codes. Wait 15 minutes and try again.",
+        retry_after=int(WINDOW.total_seconds()),
+    )
