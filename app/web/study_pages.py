@@ -40,6 +40,7 @@ class ReadersPage(Page):
     members: list[Member]
     invitations: list[OpenInvitation]
     consent_text: ConsentText | None
+    password_is_fresh: bool  # else inviting and ending a part ask for it
     invitation_link: str | None = None  # shown once, right after it was made
     delivery: Delivery | None = None
 
@@ -59,6 +60,7 @@ class ReaderPage(Page):
     pace: ReaderPace
     consent_text: ConsentText | None
     washout_days: int  # of this reader
+    password_is_fresh: bool = False  # else ending the part asks for it
     overrides: list[WashoutOverride]
     number: int | None = None  # of the case, as the reader sees it, whose readings are asked for
     readings: list[LockedReading] = field(default_factory=list[LockedReading])

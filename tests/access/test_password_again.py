@@ -105,3 +105,36 @@ def test_a14_the_log_keeps_what_the_person_said_that_unblinding_means(results: S
         ).fetchone()[0]
     assert STATEMENT in payload
     assert "software_version" in payload
+
+
+ACTS = {
+    "/studies/bcc-sk/invitations": {"email": "ruth@example.org", "part": "coordinator"},
+    "/studies/bcc-sk/people/{person}/part": {"part": "reader", "reason": "Moved away."},
+}
+
+
+@pytest.mark.parametrize(("path", "form"), ACTS.items(), ids=ACTS)
+def test_a14_a_part_is_given_and_ended_with_the_password_alone(
+    site: Site, path: str, form: dict[str, str]
+) -> None:
+    cast = site.cast
+    browser = site.browser(cast.cora)
+    path = path.format(person=cast.rolf.id)
+    let_it_grow_old(site)
+    pages = ("/studies/bcc-sk/readers", f"/studies/bcc-sk/readers/{cast.rolf.id}")
+    assert all("Your password, once more" in browser.get(page).text for page in pages)
+    for password in ("", "not my password"):
+        refused = browser.post(path, data={**form, "password": password})
+        assert refused.status_code == 422
+        assert "Nothing was done" in refused.text
+    with superuser(cast) as owner:
+        assert owner.execute("SELECT count(*) FROM invitation").fetchone() == (0,)
+        assert owner.execute("SELECT count(*) FROM membership").fetchone() == (0,)
+    done = browser.post(path, data={**form, "password": PASSWORD})
+    assert done.status_code in {200, 303}
+    with superuser(cast) as owner:
+        made = owner.execute(
+            "SELECT (SELECT count(*) FROM invitation) + (SELECT count(*) FROM membership)"
+        ).fetchone()
+    assert made == (1,)
+    assert "Your password, once more" not in browser.get(pages[0]).text

@@ -1,5 +1,6 @@
 """The people of a study: readers and others, inviting, writing to them, ending their part."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -20,38 +21,53 @@ from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
 from app.mail import Message
-from app.web.access import CoordinatorConnection, CoordinatorOnly
+from app.web.access import CoordinatorConnection, CoordinatorOnly, PasswordIsFresh
 from app.web.cookies import site_address
 from app.web.markdown import written
 from app.web.rendering import render
+from app.web.routes.accounts import password_fits
 from app.web.services import services_of
 from app.web.study_pages import ConsentPage, ReaderPage, ReadersPage
 
 router = APIRouter(prefix="/studies/{code}")
+NOT_CONFIRMED = (
+    "Your password is needed for this, and what was entered is not it. Nothing was done."
+)
 
 
 @router.get("/readers")
-def show_readers(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+def show_readers(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    fresh: PasswordIsFresh,
+    code: str,
+) -> Response:
     """Show who takes part in the study, and how far its readers are."""
-    return render(_readers_page(connection, viewer, code))
+    return render(_readers_page(connection, viewer, code, fresh=fresh))
 
 
 @router.post("/invitations")
 def invite(
     request: Request,
     viewer: CoordinatorOnly,
+    fresh: PasswordIsFresh,
     code: str,
     email: Annotated[str, Form()] = "",
     part: Annotated[Part, Form()] = Part.READER,
+    password: Annotated[str, Form()] = "",
 ) -> Response:
     """Make an invitation; its link is sent, or shown once in this answer.
 
-    Two transactions: no mail is sent of an invitation that was not stored, and no transaction
+    Several transactions: no mail is sent of an invitation that was not stored, and no transaction
     waits for a mail server.
     """
     services = services_of(request)
+    confirmed = fresh or password_fits(request, viewer, password)
     with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         study = design_study.find_study(connection, code=code)
+        if not confirmed:
+            page = _readers_page(connection, viewer, code, fresh=False, problem=NOT_CONFIRMED)
+            return render(page, status=422)
         try:
             token = invite_people.invite(
                 connection,
@@ -62,7 +78,7 @@ def invite(
                 by=viewer,
             )
         except InvalidInput as refusal:
-            page = _readers_page(connection, viewer, code, problem=str(refusal))
+            page = _readers_page(connection, viewer, code, fresh=True, problem=str(refusal))
             return render(page, status=refusal.status)
     link = f"{site_address(request)}/invitations/{token}"
     letter = write_messages.invitation_message(
@@ -70,20 +86,24 @@ def invite(
     )
     delivery = _deliver(request, viewer, study, "invitation", letter, to=part)
     with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
-        page = _readers_page(connection, viewer, code, invitation_link=link, delivery=delivery)
+        page = _readers_page(
+            connection, viewer, code, fresh=True, invitation_link=link, delivery=delivery
+        )
         return render(page)
 
 
 @router.get("/readers/{person}")
 def show_reader(
     viewer: CoordinatorOnly,
+    fresh: PasswordIsFresh,
     connection: CoordinatorConnection,
     code: str,
     person: UUID,
     number: Annotated[int | None, Query(ge=1, le=100_000)] = None,
 ) -> Response:
     """Show one reader: profile, consent, progress, what can be done, readings of a case."""
-    return render(_reader_page(connection, viewer, code, person, number=number))
+    page = _reader_page(connection, viewer, code, person, number=number)
+    return render(replace(page, password_is_fresh=fresh))
 
 
 @router.post("/readers/{person}/washout")
@@ -163,25 +183,32 @@ def write_to_reader(
 
 @router.post("/people/{person}/part")
 def change_part(
+    request: Request,
     viewer: CoordinatorOnly,
-    connection: CoordinatorConnection,
+    fresh: PasswordIsFresh,
     code: str,
     person: UUID,
     part: Annotated[Part, Form()] = Part.READER,
     active: Annotated[Literal["yes", "no"], Form()] = "no",
     reason: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
 ) -> Response:
-    """End somebody's part, or give it back."""
-    study = design_study.find_study(connection, code=code)
-    manage_people.change_part(
-        connection,
-        study=study,
-        person=person,
-        part=part,
-        active=active == "yes",
-        reason=reason,
-        by=viewer,
-    )
+    """End somebody's part, or give it back; asks for the password like every grave act."""
+    confirmed = fresh or password_fits(request, viewer, password)
+    with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        study = design_study.find_study(connection, code=code)
+        if not confirmed:
+            page = _readers_page(connection, viewer, code, fresh=False, problem=NOT_CONFIRMED)
+            return render(page, status=422)
+        manage_people.change_part(
+            connection,
+            study=study,
+            person=person,
+            part=part,
+            active=active == "yes",
+            reason=reason,
+            by=viewer,
+        )
     return RedirectResponse(f"/studies/{code}/readers", status_code=303)
 
 
@@ -225,6 +252,7 @@ def _readers_page(
     viewer: Account,
     code: str,
     *,
+    fresh: bool,
     problem: str | None = None,
     invitation_link: str | None = None,
     delivery: Delivery | None = None,
@@ -239,6 +267,7 @@ def _readers_page(
         members=people.members_of(connection, study.id),
         invitations=studies.invitations_of(connection, study.id),
         consent_text=people.newest_consent_text(connection, study.id),
+        password_is_fresh=fresh,
         invitation_link=invitation_link,
         delivery=delivery,
     )
