@@ -3,25 +3,43 @@
 Keys are random, so that a file's address says nothing of its case (and cannot be guessed).
 """
 
+import logging
 import os
 import re
 import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Any, Protocol, cast
 
 from fsspec.core import url_to_fs  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from app.domain.errors import NotFound, Unavailable
 
+log = logging.getLogger("reread.storage")
+
 _KEY = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{28}\.[a-z0-9]{1,8}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+# An object store that is away or slow must not hold a reader's page for long: two tries of five
+# seconds. max_concurrency=1 is one GET a file; with more, s3fs asks for the size first.
+_S3: dict[str, Any] = {
+    "config_kwargs": {
+        "connect_timeout": 3,
+        "read_timeout": 5,
+        "retries": {"total_max_attempts": 2, "mode": "standard"},
+    },
+    "max_concurrency": 1,
+    "skip_instance_cache": True,  # what is set here is for this storage alone
+}
 
 
 class _FileSystem(Protocol):
     """What is used of fsspec, which brings no types."""
 
+    retries: int
+
     def pipe_file(self, path: str, value: bytes) -> None: ...
-    def open(self, path: str, mode: str) -> BinaryIO: ...
+    def cat_file(self, path: str) -> bytes: ...
     def rm_file(self, path: str) -> None: ...
     def find(self, path: str) -> list[str]: ...
 
@@ -29,15 +47,21 @@ class _FileSystem(Protocol):
 class Storage:
     """Bytes under random keys, below a folder or a URL that fsspec knows (`s3://bucket/path`).
 
-    Raises `Unavailable` where the URL needs a package that is not installed. Object stores take
-    their credentials from the environment, as their packages define.
+    A file is given and taken whole: a stored picture's longest edge has 2048 pixels. Object stores
+    take their credentials from the environment, as their packages define. Raises `Unavailable`
+    where the URL needs a package that is not installed, and in every method where an object store
+    does not do what it is asked; why it does not is in the log.
     """
 
     def __init__(self, url: str | Path) -> None:
+        self.url = str(url)
+        options = _S3 if self.url.startswith(("s3://", "s3a://")) else {}
         try:
-            system, root = cast("tuple[_FileSystem, str]", url_to_fs(str(url)))
+            system, root = cast("tuple[_FileSystem, str]", url_to_fs(self.url, **options))
         except (ImportError, ValueError) as fault:
             raise Unavailable(f"The storage {url} cannot be used: {fault}") from fault
+        if options:
+            system.retries = 1  # s3fs's own, five around each of botocore's
         self._system = system
         self._root = root.rstrip("/")
         self._is_local = "file" in _protocols(system)
@@ -56,44 +80,72 @@ class Storage:
 
     def put_back(self, data: bytes, *, key: str) -> None:
         """Store the bytes of a restored file under the key it had."""
+        path = self._path(key)
         if self._is_local:
-            _write_whole(Path(self._path(key)), data)
+            _write_whole(Path(path), data)
         else:
-            self._system.pipe_file(self._path(key), data)
+            with self._answering():
+                self._system.pipe_file(path, data)
 
     def keys(self) -> set[str]:
         """Give the key of every file there is."""
         try:
-            found = self._system.find(self._root)
-        except FileNotFoundError:
+            with self._answering():
+                found = self._system.find(self._root)
+        except NotFound:
             return set()
         start = len(self._root) + 1
         return {key for path in found if _KEY.fullmatch(key := path[start:])}
 
     def get(self, key: str) -> bytes:
         """Give the bytes under `key`; `NotFound` where there are none."""
-        with self.open(key) as file:
-            return file.read()
-
-    def open(self, key: str) -> BinaryIO:
-        """Open the bytes under `key` for reading; `NotFound` where there are none."""
-        try:
-            return self._system.open(self._path(key), "rb")
-        except FileNotFoundError:
-            raise NotFound("There is no such file in the storage.") from None
+        path = self._path(key)
+        with self._answering():
+            return self._system.cat_file(path)
 
     def delete(self, key: str) -> None:
         """Remove what is under `key`; nothing happens where it is gone already."""
+        path = self._path(key)
         try:
-            self._system.rm_file(self._path(key))
-        except FileNotFoundError:
+            with self._answering():
+                self._system.rm_file(path)
+        except NotFound:
             return
+
+    @contextmanager
+    def _answering(self) -> Generator[None]:
+        """Turn what an object store raises into our refusals.
+
+        Each of fsspec's systems has exceptions of its own (timeouts, refused keys, a network that
+        is away), and none of them is a bug of ours. Of the local disk, only a missing file is
+        expected.
+        """
+        try:
+            yield
+        except Exception as fault:
+            # s3fs says of a missing bucket, too, that a file was not found.
+            if isinstance(fault, FileNotFoundError) and "NoSuchBucket" not in str(fault.__cause__):
+                raise NotFound("There is no such file in the storage.") from None
+            if self._is_local:
+                raise
+            log.warning("The storage %s did not answer as asked: %s", self.url, _named(fault))
+            raise Unavailable(
+                "The store of images and maps cannot be reached at the moment. "
+                "Nothing was saved by this request; try again."
+            ) from fault
 
     def _path(self, key: str) -> str:
         # The pattern leaves no way out of the root: no dots but one, no absolute path.
         if not _KEY.fullmatch(key):
             raise NotFound("There is no such file in the storage.")
         return f"{self._root}/{key}"
+
+
+def _named(fault: Exception) -> str:
+    """Name a fault without its text, which may hold the key: that of a map opens the map."""
+    response: dict[str, Any] = getattr(fault.__cause__, "response", {})
+    code = response.get("Error", {}).get("Code", "")
+    return f"{type(fault).__name__} {code}".strip()
 
 
 def _protocols(system: object) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from app.db.studies import Study
 from app.domain.access import Account, AccountRole
 from app.image_source import open_image_source
 from app.storage import Storage
+from tests.s3 import Bucket, a_bucket, start_server, stop_server
 
 PASSWORD = "a password for the tests"
 
@@ -92,6 +93,21 @@ def database(administrator_url: str) -> Iterator[Database]:
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
     """One folder of files for all tests: keys are random, nothing is overwritten."""
     return Storage(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    """The port of an S3 server on this machine."""
+    server, port = start_server()
+    yield port
+    stop_server(server)
+
+
+@pytest.fixture(scope="module")
+def bucket(s3_port: int) -> Iterator[Bucket]:
+    """A bucket for the tests of a file, and the environment in which s3fs finds it."""
+    with a_bucket(s3_port) as made:
+        yield made
 
 
 def make_account(database: Database, email: str, role: AccountRole) -> Account:

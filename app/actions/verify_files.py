@@ -10,8 +10,6 @@ from app.db.administrator import StudyRecords
 from app.domain.errors import NotFound
 from app.storage import Storage
 
-_CHUNK = 1 << 20
-
 
 @dataclass(frozen=True)
 class _StoredFile:
@@ -60,11 +58,7 @@ def _rows(records: StudyRecords, table: str) -> list[Mapping[str, Any]]:
 
 
 def _digest(storage: Storage, key: str) -> str | None:
-    digest = hashlib.sha256()
     try:
-        with storage.open(key) as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+        return hashlib.sha256(storage.get(key)).hexdigest()
     except NotFound:
         return None
-    return digest.hexdigest()

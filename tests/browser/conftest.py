@@ -111,7 +111,7 @@ def serving(
     """Run the site in a thread, as uvicorn runs it in production."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        settings = Settings.from_environment({"REREAD_STORAGE": storage._root})
+        settings = Settings.from_environment({"REREAD_STORAGE": storage.url})
         config = uvicorn.Config(
             build_site(settings, database, clock=clock),
             log_level="warning",

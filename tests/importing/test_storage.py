@@ -22,8 +22,6 @@ def stored_files(folder: Path) -> list[Path]:
 def test_what_is_put_is_given_back(storage: Storage) -> None:
     key = storage.put(b"pixels", suffix=".jpg")
     assert storage.get(key) == b"pixels"
-    with storage.open(key) as file:
-        assert file.read(3) == b"pix"
 
 
 def test_keys_are_random_and_spread_over_folders(storage: Storage) -> None:
@@ -63,7 +61,7 @@ def test_what_is_deleted_is_gone_and_may_be_deleted_again(storage: Storage) -> N
     ],
 )
 def test_no_key_leads_out_of_the_storage(storage: Storage, key: str) -> None:
-    for use in (storage.get, storage.open, storage.delete):
+    for use in (storage.get, storage.delete):
         with pytest.raises(NotFound):
             use(key)
 

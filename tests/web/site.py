@@ -47,7 +47,7 @@ class Site:
     def __init__(self, cast: Cast, *, public_url: str | None = None, **environment: str) -> None:
         self.cast = cast
         self.clock = Clock()
-        environment |= {"REREAD_STORAGE": cast.storage._root, "REREAD_PUBLIC_URL": public_url or ""}
+        environment |= {"REREAD_STORAGE": cast.storage.url, "REREAD_PUBLIC_URL": public_url or ""}
         settings = Settings.from_environment(environment)
         self.app: FastAPI = build_app(settings, cast.database, clock=self.clock)
         self.address = public_url or ADDRESS

@@ -37,7 +37,6 @@ from app.signing import HeadSigner
 from app.statistics.study import StudyAnalysis
 from app.storage import Storage
 
-CHUNK = 1 << 20
 LOADERS = ("load.R", "load.py")
 
 
@@ -155,7 +154,7 @@ def _put_tables(
     put("predictions.csv", tables.table_chunks(tables.PREDICTIONS, _kept(outputs, overlays)))
     if storage is not None:
         for overlay in overlays:
-            put(overlay.path, _overlay_chunks(storage, overlay))
+            put(overlay.path, _overlay_content(storage, overlay))
     return cases
 
 
@@ -171,17 +170,14 @@ def _kept(
         yield row
 
 
-def _overlay_chunks(storage: Storage, overlay: _Overlay) -> Iterator[bytes]:
-    digest = hashlib.sha256()
+def _overlay_content(storage: Storage, overlay: _Overlay) -> bytes:
     try:
-        with storage.open(overlay.key) as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                yield chunk
+        content = storage.get(overlay.key)
     except NotFound:
         raise _lost(overlay, "missing from the files") from None
-    if digest.hexdigest() != overlay.sha256:
+    if hashlib.sha256(content).hexdigest() != overlay.sha256:
         raise _lost(overlay, "not the one that was stored")
+    return content
 
 
 def _lost(overlay: _Overlay, what: str) -> Conflict:

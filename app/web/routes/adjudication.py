@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actions.adjudicate_case import find_adjudicated_study, record_diagnosis
 from app.db import adjudication, cases
-from app.db.session import Connection
+from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import InvalidInput, NotFound
 from app.web.access import AdjudicatorConnection, SignedIn
@@ -57,19 +57,16 @@ def record(
 
 @router.get("/{case}/images/{position}")
 def show_image(
-    request: Request,
-    _viewer: SignedIn,
-    connection: AdjudicatorConnection,
-    code: str,
-    case: UUID,
-    position: int,
+    request: Request, viewer: SignedIn, code: str, case: UUID, position: int
 ) -> Response:
     """Give an image of a case that this person adjudicates."""
-    find_adjudicated_study(connection, code=code)
-    key = cases.image_key(connection, case=case, position=position)
+    services = services_of(request)
+    with services.database.begin(Role.ADJUDICATOR, actor=viewer.id) as connection:
+        find_adjudicated_study(connection, code=code)
+        key = cases.image_key(connection, case=case, position=position)
     if key is None:
         raise NotFound("There is no such image.")
-    return Response(services_of(request).storage.get(key), media_type="image/jpeg")
+    return Response(services.storage.get(key), media_type="image/jpeg")
 
 
 def _page(

@@ -159,19 +159,16 @@ def show_cases(
 
 @router.get("/studies/{code}/cases/{case}/images/{position}")
 def show_case_image(
-    request: Request,
-    _viewer: CoordinatorOnly,
-    connection: CoordinatorConnection,
-    code: str,
-    case: UUID,
-    position: int,
+    request: Request, viewer: CoordinatorOnly, code: str, case: UUID, position: int
 ) -> Response:
     """Give an image of a case of this coordinator's."""
-    design_study.find_study(connection, code=code)
-    key = cases.image_key(connection, case=case, position=position)
+    services = services_of(request)
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        design_study.find_study(connection, code=code)
+        key = cases.image_key(connection, case=case, position=position)
     if key is None:
         raise NotFound("There is no such image.")
-    return Response(services_of(request).storage.get(key), media_type="image/jpeg")
+    return Response(services.storage.get(key), media_type="image/jpeg")
 
 
 @router.get("/studies/{code}/unblind")
