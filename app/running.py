@@ -46,7 +46,13 @@ def unmigrated(settings: Settings) -> Generator[str]:
 
 
 def _with_database(settings: Settings, url: str) -> Generator[Running]:
-    database = Database(url, secret=settings.secret)
+    database = Database(
+        url,
+        secret=settings.secret,
+        connections=settings.connections,
+        prepares=not settings.pgbouncer,
+        replica_url=settings.replica_url,
+    )
     try:
         yield Running(settings, database, Storage(settings.storage_url), url)
     finally:

@@ -14,6 +14,9 @@ class BadSettingError(Exception):
 # Name in the environment -> what it is for; docs/settings.md shows the same table.
 KNOWN = {
     "DATABASE_URL": "the Postgres server; without it an embedded one runs under REREAD_DATA",
+    "REREAD_CONNECTIONS": "how many connections a process opens for a database role (default 10)",
+    "REREAD_PGBOUNCER": "yes where DATABASE_URL leads to a PgBouncer in transaction mode",
+    "REREAD_REPLICA_URL": "a read replica of that server, for the monitor's pages",
     "REREAD_SECRET": "at least 32 characters; the database roles' passwords derive from it",
     "REREAD_DATA": "the folder for the embedded database and the files (default .reread)",
     "REREAD_STORAGE": "where images and overlays lie (default REREAD_DATA/files); or s3://...",
@@ -62,6 +65,9 @@ class Settings:
     model_folder: Path | None
     precision: Precision
     proxy: str | None
+    connections: int = 10
+    pgbouncer: bool = False
+    replica_url: str | None = None
     mail: MailSettings | None = None
     signing_key: Path | None = None
 
@@ -115,8 +121,31 @@ class Settings:
             precision=cast("Precision", precision),
             proxy=proxy,
             signing_key=Path(key) if key else None,
+            connections=_connections(environment.get("REREAD_CONNECTIONS")),
+            pgbouncer=_is_yes("REREAD_PGBOUNCER", environment.get("REREAD_PGBOUNCER")),
+            replica_url=_replica(environment.get("REREAD_REPLICA_URL"), url),
             mail=_mail(environment.get("REREAD_SMTP"), environment.get("REREAD_MAIL_FROM")),
         )
+
+
+def _connections(value: str | None) -> int:
+    if value and not (value.isascii() and value.isdigit() and 1 <= int(value) <= 1000):  # noqa: PLR2004
+        raise BadSettingError(f"REREAD_CONNECTIONS is {value!r}; it must be from 1 to 1000.")
+    return int(value or 10)
+
+
+def _is_yes(name: str, value: str | None) -> bool:
+    if value not in {None, "", "yes", "no"}:
+        raise BadSettingError(f"{name} is {value!r}; yes or no.")
+    return value == "yes"
+
+
+def _replica(value: str | None, url: str | None) -> str | None:
+    if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+        raise BadSettingError("REREAD_REPLICA_URL must begin with postgresql://")
+    if value and not url:
+        raise BadSettingError("REREAD_REPLICA_URL is a replica of DATABASE_URL, which is not set.")
+    return value or None
 
 
 def _public_url(value: str | None) -> str | None:

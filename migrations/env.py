@@ -3,9 +3,14 @@
 from alembic import context
 from sqlalchemy import Connection, text
 
+# One at a time: a process that starts meanwhile waits, then finds the schema new. The lock ends
+# with the transaction, whatever happens.
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7000, 0)")
+
 
 def _prepare(connection: Connection) -> None:
     """Make the owner role and the schema, which Alembic's own version table needs."""
+    connection.execute(ONE_AT_A_TIME)
     connection.execute(
         text("""DO $$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reread_owner') THEN
@@ -27,4 +32,7 @@ context.configure(
     version_table_schema="reread",
 )
 with context.begin_transaction():
+    connection.execute(ONE_AT_A_TIME)
+    # Readers wait behind whatever a migration waits for: rather give up and say so.
+    connection.execute(text("SET LOCAL lock_timeout = '30s'"))
     context.run_migrations()

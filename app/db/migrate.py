@@ -64,6 +64,7 @@ def _config() -> Config:
 
 def _set_passwords(administrator_url: str, secret: str) -> None:
     with psycopg.connect(administrator_url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(7000, 0)")  # as in migrations/env.py
         for role in Role:
             connection.execute(
                 sql.SQL("ALTER ROLE {} PASSWORD {}").format(

@@ -34,10 +34,20 @@ class Role(StrEnum):
 _REFUSALS: dict[str, type[Refusal]] = {"RR403": NotAllowed, "RR404": NotFound, "RR409": Conflict}
 
 # A stuck lock or a forgotten transaction must not stop everybody else.
-_OPTIONS = (
-    "-c search_path=reread,jobs -c timezone=UTC -c lock_timeout=10s "
-    "-c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
+_SETTINGS: dict[LiteralString, LiteralString] = {
+    "search_path": "reread, jobs",
+    "timezone": "UTC",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "120s",
+}
+# Said anew in each transaction, and gone with it: behind a PgBouncer in transaction mode the next
+# one may be on another connection, and options of a start-up are not passed on.
+_PREPARE = "SELECT set_config('reread.actor', %s, true)" + "".join(
+    f", set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items()
 )
+# For what connects by itself and stays: the worker's queue.
+_OPTIONS = " ".join(f"-c {name}={value.replace(' ', '')}" for name, value in _SETTINGS.items())
 
 
 def role_password(secret: str, role: str) -> str:
@@ -45,26 +55,42 @@ def role_password(secret: str, role: str) -> str:
     return hmac.new(secret.encode(), f"reread database role {role}".encode(), "sha256").hexdigest()
 
 
-def role_conninfo(url: str, role: Role, *, secret: str | None) -> str:
+def role_conninfo(url: str, role: Role, *, secret: str | None, options: str = "") -> str:
     """Return the connection string of `url` with user and password of the role."""
     parts = {k: v for k, v in conninfo_to_dict(url).items() if k not in {"user", "password"}}
     password = {"password": role_password(secret, role)} if secret else {}
-    return make_conninfo("", **parts, **password, user=str(role), options=_OPTIONS)
+    options = f"{parts.pop('options', '')} {options}".strip()
+    return make_conninfo("", **parts, **password, user=str(role), options=options or None)
 
 
 class Database:
-    """Pools of connections by role, opened when first used."""
+    """Pools of connections by role, opened when first used.
 
-    def __init__(self, url: str, *, secret: str | None, connections: int = 10) -> None:
+    Nothing is kept on a connection between two transactions, so that `url` may lead to a PgBouncer
+    in transaction mode; `prepares` is false there. `replica_url` is a read replica, for pages that
+    may be some seconds behind.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        secret: str | None,
+        connections: int = 10,
+        prepares: bool = True,
+        replica_url: str | None = None,
+    ) -> None:
         self.url = url
+        self._replica_url = replica_url or url
         self._secret = secret
         self._size = connections
-        self._pools: dict[Role, ConnectionPool[Connection]] = {}
+        self._prepares = prepares
+        self._pools: dict[tuple[str, Role], ConnectionPool[Connection]] = {}
         self._lock = Lock()
 
     def conninfo(self, role: Role) -> str:
         """Return the connection string of a role, for what must connect by itself (the queue)."""
-        return role_conninfo(self.url, role, secret=self._secret)
+        return role_conninfo(self.url, role, secret=self._secret, options=_OPTIONS)
 
     @contextmanager
     def begin(self, role: Role, *, actor: UUID | None) -> Generator[Connection]:
@@ -73,11 +99,26 @@ class Database:
         Raises the Refusal that the database's own rules ask for, at the statement or at the
         commit, and Unavailable when no connection is to be had.
         """
+        with self._begin(self.url, role, actor) as connection:
+            yield connection
+
+    @contextmanager
+    def begin_reading(self, role: Role, *, actor: UUID | None) -> Generator[Connection]:
+        """Like `begin`, where nothing is written and what is read may be some seconds old.
+
+        On the read replica where there is one. Never for a reader's page, nor where what is read
+        decides what is released or written: a replica may not know of a lock yet, or still show
+        what was open.
+        """
+        with self._begin(self._replica_url, role, actor) as connection:
+            connection.execute("SET TRANSACTION READ ONLY")
+            yield connection
+
+    @contextmanager
+    def _begin(self, url: str, role: Role, actor: UUID | None) -> Generator[Connection]:
         try:
-            with self._pool(role).connection() as connection:
-                connection.execute(
-                    "SELECT set_config('reread.actor', %s, true)", [str(actor) if actor else ""]
-                )
+            with self._pool(url, role).connection() as connection:
+                connection.execute(_PREPARE, [str(actor) if actor else ""])
                 yield connection
         except PoolTimeout as error:
             raise Unavailable("The database is busy. Nothing was saved; try again.") from error
@@ -93,18 +134,19 @@ class Database:
                 pool.close()
             self._pools.clear()
 
-    def _pool(self, role: Role) -> ConnectionPool[Connection]:
+    def _pool(self, url: str, role: Role) -> ConnectionPool[Connection]:
         with self._lock:
-            if role not in self._pools:
-                self._pools[role] = ConnectionPool(
-                    self.conninfo(role),
+            if (url, role) not in self._pools:
+                self._pools[url, role] = ConnectionPool(
+                    role_conninfo(url, role, secret=self._secret),
+                    kwargs={} if self._prepares else {"prepare_threshold": None},
                     min_size=0,
                     max_size=self._size,
                     timeout=10,
                     open=True,
                     check=ConnectionPool.check_connection,
                 )
-            return self._pools[role]
+            return self._pools[url, role]
 
 
 def _refusal(error: psycopg.Error) -> Exception:

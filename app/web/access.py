@@ -145,6 +145,12 @@ def _as_coordinator(request: Request, account: CoordinatorOnly) -> Generator[Con
     yield from _connect(request, Role.COORDINATOR, account.id)
 
 
+def _as_watcher(request: Request, account: CoordinatorOnly) -> Generator[Connection]:
+    database = services_of(request).database
+    with database.begin_reading(Role.COORDINATOR, actor=account.id) as connection:
+        yield connection
+
+
 def _as_analyst(request: Request, account: CoordinatorOnly) -> Generator[Connection]:
     yield from _connect(request, Role.ANALYST, account.id)
 
@@ -179,6 +185,8 @@ FreshPassword = Annotated[None, Depends(_fresh_password)]
 AccountConnection = Annotated[Connection, Depends(_as_account, scope="function")]
 ReaderConnection = Annotated[Connection, Depends(_as_reader, scope="function")]
 CoordinatorConnection = Annotated[Connection, Depends(_as_coordinator, scope="function")]
+# For pages that only watch: they may be some seconds behind, and cannot write.
+WatchingConnection = Annotated[Connection, Depends(_as_watcher, scope="function")]
 AnalystConnection = Annotated[Connection, Depends(_as_analyst, scope="function")]
 # Of every account: which studies it adjudicates or audits, the database knows; the rest is absent.
 AdjudicatorConnection = Annotated[Connection, Depends(_as_adjudicator, scope="function")]

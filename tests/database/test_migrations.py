@@ -1,9 +1,13 @@
 """The migrations up and down, and up again, on a database that is in use."""
 
+import subprocess
+import sys
+from uuid import uuid4
+
 import psycopg
 
 from app.db.migrate import migrate, newest_revision
-from tests.conftest import Cast
+from tests.conftest import Cast, on_database
 
 
 def tables(url: str) -> set[str]:
@@ -34,3 +38,22 @@ def test_migrating_twice_changes_nothing(cast: Cast) -> None:
     migrate(cast.database.url, secret=None)
     with psycopg.connect(cast.database.url) as connection:
         assert connection.execute("SELECT count(*) FROM reread.audit_event").fetchone() == before
+
+
+def test_r5_processes_that_start_at_once_migrate_once(postgres: str) -> None:
+    """Three at one moment on an empty database: one works, the others wait and find it done."""
+    name = f"test_{uuid4().hex}"
+    url = on_database(postgres, name)
+    with psycopg.connect(on_database(postgres, "postgres"), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    program = f"from app.db.migrate import migrate; migrate({url!r}, secret='a secret' * 8)"
+    starts = [
+        subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)  # noqa: S603
+        for _ in range(3)
+    ]
+    assert [(start.communicate()[1], start.returncode) for start in starts] == [("", 0)] * 3
+    with psycopg.connect(url) as connection:
+        versions = connection.execute("SELECT version_num FROM reread.alembic_version").fetchall()
+    assert versions == [(newest_revision(),)]
+    with psycopg.connect(on_database(postgres, "postgres"), autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -10,7 +10,7 @@ from app.actions.list_deviations import list_deviations
 from app.db import monitor
 from app.db.session import Connection
 from app.domain.access import Account
-from app.web.access import CoordinatorConnection, CoordinatorOnly
+from app.web.access import CoordinatorOnly, WatchingConnection
 from app.web.rendering import render, render_block
 from app.web.services import services_of
 from app.web.study_pages import MonitorPage
@@ -24,7 +24,7 @@ SHOWN_CASES = 30
 
 @router.get("/studies/{code}/monitor")
 def show_monitor(
-    request: Request, viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str
+    request: Request, viewer: CoordinatorOnly, connection: WatchingConnection, code: str
 ) -> Response:
     """Show the grid and the times."""
     until = services_of(request).clock() + FOLLOWS
@@ -35,7 +35,7 @@ def show_monitor(
 def show_live(
     request: Request,
     viewer: CoordinatorOnly,
-    connection: CoordinatorConnection,
+    connection: WatchingConnection,
     code: str,
     until: int = 0,
 ) -> Response:
