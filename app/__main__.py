@@ -99,8 +99,14 @@ def _add_running(commands: "_Commands") -> None:
     serve = _command(commands, "serve", "run:serve", "Start the web application.")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     serve.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
-    _command(
+    worker = _command(
         commands, "worker", "run:worker", "Start a worker, which scores images with the model."
+    )
+    worker.add_argument(
+        "--gpu",
+        type=int,
+        metavar="N",
+        help="the number of the GPU, from 0 (without it: the first there is, or the processor)",
     )
     _command(commands, "migrate", "run:migrate", "Bring the database to the newest schema.")
     add_user = _command(

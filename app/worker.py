@@ -9,19 +9,22 @@ from pathlib import Path
 from uuid import UUID
 
 import procrastinate
+import torch
 from PIL import Image
 from procrastinate.jobs import Status
 
 from app.actions.register_training import register_training_images
 from app.db import cases, predictions
-from app.db.jobs import SCORE_IMAGES, SCORING
+from app.db.jobs import FIRST_SCORING, SCORE_IMAGES, SCORING
 from app.db.session import Database, Role
+from app.domain.errors import Unavailable
 from app.storage import Storage
 from models.precision import Precision
 from models.predict import DEFAULT_FOLDER, ImagePrediction, Predictor
 
 log = logging.getLogger("reread.worker")
 
+RETRY_LOST = "retry_lost_jobs"
 TRIES = 3  # then the job is failed and the coordinator sees it
 
 
@@ -132,8 +135,11 @@ def build_worker(
         )
         log.info("study %s: %d images scored", study_id, stored)
 
+    # Before every other job: what a lost worker had taken is half done.
     @queue.periodic(cron="* * * * *")
-    @queue.task(name="retry_lost_jobs", queue=SCORING, queueing_lock="retry_lost_jobs")
+    @queue.task(
+        name=RETRY_LOST, queue=SCORING, queueing_lock=RETRY_LOST, priority=FIRST_SCORING + 1
+    )
     async def retry_lost_jobs(timestamp: int) -> None:
         """Hand out again what a worker that died had taken; scoring twice stores once."""
         del timestamp
@@ -146,15 +152,34 @@ def build_worker(
     return queue
 
 
+def _device(gpu: int | None) -> str | None:
+    if gpu is None:
+        return None
+    found = torch.cuda.device_count()
+    if not 0 <= gpu < found:
+        there = {0: "has none", 1: "has one, number 0"}.get(found, f"has numbers 0 to {found - 1}")
+        raise Unavailable(
+            f"There is no GPU {gpu} that PyTorch can use: this machine {there}. Without --gpu, "
+            "reread worker takes the first there is, or else the processor."
+        )
+    return f"cuda:{gpu}"
+
+
 def load_scorer(
     database: Database,
     storage: Storage,
     folder: Path | None,
     precision: Precision = "float32",
+    gpu: int | None = None,
 ) -> Scorer:
-    """Load and verify the model (the demonstration model where none is named), register it."""
+    """Load and verify the model (the demonstration model where none is named), register it.
+
+    Without `gpu` the first one is used where there is one, else the processor; Unavailable where
+    the one that is named is not there.
+    """
     folder = folder or DEFAULT_FOLDER
-    scorer = Scorer(database, storage, Predictor.load(folder, precision=precision))
+    predictor = Predictor.load(folder, device=_device(gpu), precision=precision)
+    scorer = Scorer(database, storage, predictor)
     register_training_images(database, model_version=scorer.model_version, folder=folder)
     return scorer
 

@@ -23,6 +23,8 @@ def request_scoring(connection: Connection, *, study: studies.Study, model_versi
         )
     if study.model_version_id != model_version:
         studies.choose_model(connection, study.id, model_version)
+    scored_before = cases.has_predictions(connection, study=study.id)
+    priority = jobs.RESCORING if scored_before else jobs.FIRST_SCORING
     waiting = cases.unscored_images(connection, study=study.id, model_version=model_version)
     for start in range(0, len(waiting), BATCH):
         jobs.defer_scoring(
@@ -30,5 +32,6 @@ def request_scoring(connection: Connection, *, study: studies.Study, model_versi
             study=study.id,
             model_version=model_version,
             images=waiting[start : start + BATCH],
+            priority=priority,
         )
     return len(waiting)

@@ -34,11 +34,16 @@ def worker(arguments: argparse.Namespace, settings: Settings) -> int:
     """Score images as they are asked for, until Ctrl-C."""
     from app.worker import load_scorer, run_worker  # torch: only where a model is needed
 
-    del arguments
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it logs every job's arguments
     with running(settings) as on:
-        scorer = load_scorer(on.database, on.storage, settings.model_folder, settings.precision)
+        scorer = load_scorer(
+            on.database,
+            on.storage,
+            settings.model_folder,
+            settings.precision,
+            gpu=arguments.gpu,
+        )
         print("The worker has loaded its model and waits for images (Ctrl-C stops it).", flush=True)
         run_worker(on.database, scorer, until_idle=False, progress=lambda _stored: None)
     return 0

@@ -179,6 +179,17 @@ def unscored_images(connection: Connection, *, study: UUID, model_version: UUID)
     return [row[0] for row in found]
 
 
+def has_predictions(connection: Connection, *, study: UUID) -> bool:
+    """Say whether every image of a study has a prediction, of whatever model version."""
+    return fetch_value(
+        connection,
+        """SELECT EXISTS (SELECT FROM prediction WHERE study_id = %(study)s) AND NOT EXISTS
+               (SELECT FROM image i WHERE i.study_id = %(study)s AND NOT EXISTS
+                    (SELECT FROM prediction p WHERE p.image_id = i.id))""",
+        {"study": study},
+    )
+
+
 def images_to_score(
     connection: Connection, *, images: list[UUID], model_version: UUID
 ) -> list[StoredImage]:

@@ -11,6 +11,10 @@ from app.db.session import Connection, fetch_one
 SCORING = "scoring"
 SCORE_IMAGES = "score_images"
 
+# Jobs of a higher priority are taken first: a study that has no predictions yet waits to be opened;
+# one that is scored again with another model can be read about meanwhile.
+FIRST_SCORING, RESCORING = 10, 0
+
 # Only writes jobs, always on the caller's connection; workers open their own.
 _writer = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
@@ -24,11 +28,20 @@ class JobCounts:
 
 
 def defer_scoring(
-    connection: Connection, *, study: UUID, model_version: UUID, images: Sequence[UUID]
+    connection: Connection,
+    *,
+    study: UUID,
+    model_version: UUID,
+    images: Sequence[UUID],
+    priority: int,
 ) -> None:
     """Ask the workers to score these images; they see it when the transaction commits."""
     _writer.configure_task(
-        SCORE_IMAGES, allow_unknown=True, queue=SCORING, connection=connection
+        SCORE_IMAGES,
+        allow_unknown=True,
+        queue=SCORING,
+        priority=priority,
+        connection=connection,
     ).defer(
         study_id=str(study),
         model_version_id=str(model_version),
