@@ -16,6 +16,7 @@ from app.web.refusals import add_refusals
 from app.web.rendering import STATIC
 from app.web.routes import (
     accounts,
+    addition,
     adjudication,
     administration,
     api,
@@ -68,6 +69,7 @@ def build_app(
         studies,
         readers,
         monitor,
+        addition,
         corrections,
         design,
         adjudication,

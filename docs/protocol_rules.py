@@ -21,6 +21,7 @@ SAVED = "web/test_saved.py"
 CLAUSES = "reading/test_protocol_clauses.py"
 BALANCE = "reading/test_allocation_balance.py"
 ALLOCATION = "commands/test_allocation.py"
+ADDED = "reading/test_added_cases.py"
 PASSWORD = "access/test_password_again.py"  # noqa: S105 - a file
 
 # Rule -> clause -> (file, a part of the test's name): every test whose name has it is listed.
@@ -136,6 +137,10 @@ RULES: dict[str, dict[str, Tests]] = {
             (DESIGNS, "test_d7_an_order_that_is_not"),
             (DESIGNS, "test_d7_a_case_excluded_before"),
             (BALANCE, "a_case_excluded_later"),
+        ],
+        "Stable when cases are added: an amendment with its reason appends them": [
+            (ADDED, "test_d7_"),
+            (ADDED, "test_b10_"),
         ],
     },
     "8. Four designs, training cases, repeats, washout": {

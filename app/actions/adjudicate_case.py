@@ -31,7 +31,7 @@ def record_diagnosis(
     now: datetime,
     by: Account,
 ) -> None:
-    """Record a diagnosis once, while the study is a draft; it is not changed afterwards."""
+    """Record a diagnosis once, before the case can be read; it is not changed afterwards."""
     del by  # the connection's own actor
     if diagnosis not in DIAGNOSES:
         raise InvalidInput("Choose BCC or SK. Nothing was recorded.")

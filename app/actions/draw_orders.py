@@ -21,7 +21,11 @@ def enrol_reader(connection: Connection, *, study: UUID, reader: UUID) -> None:
 
 
 def draw_missing_orders(connection: Connection, *, study: UUID) -> None:
-    """Draw the order of every enrolled reader who has none yet, in the order of enrolment."""
+    """Draw the order of every enrolled reader who has none yet, in the order of enrolment.
+
+    What additions of cases append is drawn behind it; a place drawn before never moves.
+    """
+    allocations.draw_alone(connection, study)
     found = allocations.allocation_input(connection, study)
     if found is None:
         raise NotFound("There is no such study.")
@@ -30,7 +34,8 @@ def draw_missing_orders(connection: Connection, *, study: UUID) -> None:
         raise Conflict(
             f"The study's order is drawn by {found.algorithm}; this version knows {known}."
         )
-    plan = allocations.plan_of(connection, study, found)
+    plans = allocations.plans_of(connection, study, found)
+    plan = plans.opening
     for waiting in allocations.waiting_enrolments(connection, study, found.algorithm):
         order = allocate(plan, reader=waiting.reader_id, number=waiting.number)
         allocations.store_order(
@@ -41,3 +46,18 @@ def draw_missing_orders(connection: Connection, *, study: UUID) -> None:
             order=order,
             digest=order_sha256(order, plan.algorithm),
         )
+    for behind in allocations.orders_behind(connection, study):
+        first = behind.places + 1
+        for number, added in list(enumerate(plans.additions, start=1))[behind.parts :]:
+            part = allocate(added, reader=behind.reader_id, number=behind.reader_number)
+            allocations.store_extension(
+                connection,
+                study=study,
+                behind=behind,
+                number=number,
+                plan=added,
+                part=part,
+                first=first,
+                digest=order_sha256(part, added.algorithm, first=first),
+            )
+            first += len(part)

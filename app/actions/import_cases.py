@@ -92,8 +92,9 @@ def import_cases(
 ) -> ImportReport:
     """Import a case file into a draft; on any problem nothing is stored and InvalidInput says all.
 
-    Decoding takes its time outside any transaction. The image files are written before the rows;
-    where the rows cannot be written, the files go again.
+    Into an open study too, where the cases wait to be added (app.actions.add_cases). Decoding takes
+    its time outside any transaction. The image files are written before the rows; where the rows
+    cannot be written, the files go again.
     """
     checked = _begin(
         database, study=study, csv=csv, name=name, by=by, without_diagnosis=without_diagnosis
@@ -126,7 +127,14 @@ class _Row:
 class _Check:
     """One file on its way in: what it says, and every problem found so far."""
 
-    def __init__(self, file: CaseFile, codes: set[str], pictures: dict[str, str]) -> None:
+    def __init__(
+        self,
+        file: CaseFile,
+        codes: set[str],
+        pictures: dict[str, str],
+        *,
+        open_study: bool = False,
+    ) -> None:
         self.file = file
         self.problems = list(file.problems)
         self.flagged: list[Problem] = []
@@ -135,6 +143,11 @@ class _Check:
         for case in file.cases:
             if case.case_id in codes:
                 self._problem(case.images[0], f'case "{case.case_id}" is already in the study.')
+            if open_study and case.training:
+                self._problem(
+                    case.images[0],
+                    "training cases come first in every order and cannot be added to an open study",
+                )
 
     @property
     def report(self) -> ImportReport:
@@ -206,15 +219,15 @@ def _begin(
     by: Account,
     without_diagnosis: bool,
 ) -> _Check:
-    if study.state != "draft":
+    if study.state not in {"draft", "open"}:
         raise Conflict(
-            f'The study "{study.code}" is {study.state}: cases are imported into a draft.'
+            f'The study "{study.code}" is {study.state}: cases are imported before it is closed.'
         )
     with database.begin(Role.COORDINATOR, actor=by.id) as connection:
         codes = cases.known_codes(connection, study.id)
         pictures = cases.known_pictures(connection, study.id)
     file = parse_case_file(csv, name=name, without_diagnosis=without_diagnosis)
-    return _Check(file, codes, pictures)
+    return _Check(file, codes, pictures, open_study=study.state == "open")
 
 
 def _new_image(row: _Row, picture: CleanImage, key: str, file_sha256: str) -> cases.NewImage:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.db import people, protocols
+from app.db import additions, people, protocols
 from app.db.session import Connection
 from app.db.studies import Study
 
@@ -28,13 +28,22 @@ class Deviation:
 def list_deviations(connection: Connection, *, study: Study) -> list[Deviation]:
     """Return what was recorded beside protocol and readings, the newest first.
 
-    Protocol versions that an exclusion or another washout made are told by that act alone.
+    Protocol versions that an addition, an exclusion or a washout made are told by that act alone.
     """
     names = {reader.reader_id: reader.name for reader in people.readers_of(connection, study.id)}
     found = [
         Deviation(version.written_at, version.author_name, _amended(version), version.reason)
         for version in protocols.versions_of(connection, study.id)
         if version.changed
+    ]
+    found += [
+        Deviation(
+            row.added_at,
+            row.author_name,
+            f"Added {row.cases} case{'' if row.cases == 1 else 's'} at the end of every order",
+            row.reason,
+        )
+        for row in additions.additions_of(connection, study.id)
     ]
     found += [
         Deviation(row.made_at, row.author_name, f"Excluded case {row.case_code}", row.reason)

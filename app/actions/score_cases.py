@@ -14,10 +14,13 @@ BATCH = 128
 def request_scoring(connection: Connection, *, study: studies.Study, model_version: UUID) -> int:
     """Choose a draft's model version and queue every image it has not scored; returns how many.
 
-    The jobs are written in the caller's transaction. Asking twice is harmless: an image has
-    exactly one prediction of a model version.
+    In an open study those of cases that wait to be added, by its own model. The jobs are written
+    in the caller's transaction. Asking twice is harmless: an image has exactly one prediction of a
+    model version.
     """
-    if study.state != "draft":
+    if study.state not in {"draft", "open"} or (
+        study.state == "open" and study.model_version_id != model_version
+    ):
         raise Conflict(
             f'The study "{study.code}" is {study.state}: its model and predictions are frozen.'
         )

@@ -53,13 +53,21 @@ AUDITED = {
     "washout_override": "id",
     "reading_correction": "id",
     "study_model": "id",
+    "case_addition": "id",
+    "order_extension": "id",
 }
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
 _LIVING = ("account", "study", "invitation", "api_token", "password_reset")
 _OF_MODELS = ("model_version", "training_list")
 _KEPT = (*AUDITED, *_OF_MODELS, "training_image", "coordinator", "assignment", "audit_event")
-_BESIDE = ("protocol_version", "case_exclusion", "washout_override", "reading_correction")
+_BESIDE = (
+    "protocol_version",
+    "case_exclusion",
+    "washout_override",
+    "reading_correction",
+    "case_addition",
+)
 _IN_DRAFT = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction")
 GUARDS: dict[str, tuple[str, ...]] = {
     "audit": (*AUDITED, *_OF_MODELS, "coordinator", *_LIVING),
@@ -71,6 +79,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "study",
         *_IN_DRAFT,
         "allocation",
+        "order_extension",
         "assignment",
         "served",
         "reading",
@@ -87,6 +96,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "guard_seen_before": ("study",),
     "guard_step": (
         "allocation",
+        "order_extension",
         "assignment",
         "served",
         "reading",
@@ -101,12 +111,14 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "training_image",
     ),
     "check_order": ("allocation",),
+    "check_addition": ("case_addition",),
+    "check_extension": ("order_extension",),
     "check_list": ("training_list",),
     "write_protocol": ("study",),
     "bind_models": ("study",),
     "guard_simulated": ("enrolment",),
     "apply": ("protocol_version",),
-    "amend": ("case_exclusion", "washout_override"),
+    "amend": ("case_exclusion", "washout_override", "case_addition"),
 }
 
 

@@ -169,10 +169,14 @@ def image_key(connection: Connection, *, case: UUID, position: int) -> str | Non
 
 
 def unscored_images(connection: Connection, *, study: UUID, model_version: UUID) -> list[UUID]:
-    """Return the images of a study that have no prediction of this model version."""
+    """Return the images of a study that have no prediction of this model version.
+
+    Those of excluded cases are left out: nobody will see them.
+    """
     found = connection.execute(
         """SELECT i.id FROM image i WHERE i.study_id = %s AND NOT EXISTS
                (SELECT FROM prediction p WHERE p.image_id = i.id AND p.model_version_id = %s)
+           AND i.case_id NOT IN (SELECT case_id FROM case_exclusion)
            ORDER BY i.case_id, i.position""",
         [study, model_version],
     )

@@ -29,6 +29,7 @@ class ExportedCase:
     images: int
     synthetic: bool
     imported_at: datetime
+    addition: int
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def exported_cases(connection: Connection, study: UUID) -> Iterator[ExportedCase
         ExportedCase,
         """SELECT c.code, d.diagnosis AS truth, d.source, d.recorded_at, c.patient_code,
                c.lesion_code, c.age, c.sex, c.anatomical_site, c.fitzpatrick,
-               count(i.id) AS images, bool_or(i.synthetic) AS synthetic, c.imported_at
+               count(i.id) AS images, bool_or(i.synthetic) AS synthetic, c.imported_at,
+               c.addition
            FROM study_case c JOIN reference_diagnosis d ON d.case_id = c.id
            JOIN image i ON i.case_id = c.id
            WHERE c.study_id = %s GROUP BY c.id, d.case_id ORDER BY c.code COLLATE "C" """,
@@ -153,12 +155,13 @@ def exported_readers(connection: Connection, study: UUID) -> list[ExportedReader
         + _READERS
         + """)
         SELECT r.reader, r.reader_id, r.simulated, r.enrolled_at, l.seed, l.algorithm,
-               l.order_sha256, coalesce(l.cases, 0) AS assigned,
+               l.order_sha256, (SELECT count(*) FROM assignment a
+                   WHERE a.enrolment_id = r.enrolment_id) AS assigned,
                count(g.id) FILTER (WHERE g.phase = 'unaided') AS unaided,
                count(g.id) FILTER (WHERE g.phase = 'aided') AS aided
         FROM readers r LEFT JOIN allocation l ON l.enrolment_id = r.enrolment_id
         LEFT JOIN reading g ON g.study_id = %(study)s AND g.reader_id = r.reader_id
-        GROUP BY r.reader, r.reader_id, r.simulated, r.enrolled_at, l.enrolment_id
+        GROUP BY r.reader, r.reader_id, r.enrolment_id, r.simulated, r.enrolled_at, l.enrolment_id
         ORDER BY r.reader""",
         {"study": study},
     )

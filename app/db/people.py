@@ -68,7 +68,8 @@ _READERS = """
            CASE WHEN m.active IS FALSE THEN m.reason END AS ended_reason,
            p.years_experience, p.specialty, p.training,
            k.version AS consented_version, k.accepted_at AS consented_at,
-           l.order_sha256, coalesce(l.cases, 0) AS assigned, t.seen_at
+           l.order_sha256,
+           (SELECT count(*) FROM assignment s WHERE s.enrolment_id = e.id) AS assigned, t.seen_at
     FROM enrolment e JOIN account a ON a.id = e.reader_id
     LEFT JOIN allocation l ON l.enrolment_id = e.id
     LEFT JOIN LATERAL (SELECT active, reason FROM membership

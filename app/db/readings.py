@@ -113,7 +113,8 @@ class TrainingTruth:
 _READER_STUDY = """
     SELECT s.id, s.code, s.title, s.instructions, s.state, s.demonstration, s.design,
            s.washout_days, s.ask_management, s.ask_comment, s.cases_per_sitting, l.order_sha256,
-           coalesce(l.cases, 0) - (SELECT count(*) FROM assignment a
+           (SELECT count(*) FROM assignment a WHERE a.enrolment_id = e.id)
+           - (SELECT count(*) FROM assignment a
                JOIN case_exclusion x ON x.case_id = a.case_id
                WHERE a.study_id = s.id AND a.reader_id = e.reader_id AND NOT EXISTS
                    (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')

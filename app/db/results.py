@@ -127,9 +127,7 @@ def case_characteristics(connection: Connection, study: UUID) -> list[CaseCharac
 
 def assigned_cases(connection: Connection, study: UUID) -> int:
     """Count the cases assigned to all readers of an unblinded study together."""
-    return fetch_value(
-        connection, "SELECT coalesce(sum(cases), 0) FROM allocation WHERE study_id = %s", [study]
-    )
+    return fetch_value(connection, "SELECT count(*) FROM assignment WHERE study_id = %s", [study])
 
 
 def exported_readings(connection: Connection, study: UUID) -> list[ExportedReading]:

@@ -97,6 +97,7 @@ class CaseRow:
     code: str
     purpose: Purpose
     excluded: str | None  # why it does not count any more
+    waiting: bool  # imported while the study is open, and not added yet
     images: int
     scored: int
     reference_source: str | None  # None: no diagnosis is recorded yet
@@ -174,13 +175,18 @@ def set_unblinded(connection: Connection, study: UUID, *, by: UUID, reason: str)
     )
 
 
-def counts_of(connection: Connection, study: UUID) -> StudyCounts:
-    """Count a study's cases, excluded ones left out, and what of them its model has scored."""
+def counts_of(connection: Connection, study: UUID, *, waiting: bool = False) -> StudyCounts:
+    """Count a study's cases, excluded ones left out, and what of them its model has scored.
+
+    With `waiting` those of an open study that wait to be added, else those that are part of it.
+    """
     found = fetch_one(
         connection,
         StudyCounts,
-        """WITH included AS (SELECT id FROM study_case WHERE study_id = %(study)s
-               AND id NOT IN (SELECT case_id FROM case_exclusion WHERE study_id = %(study)s)),
+        """WITH included AS (SELECT c.id FROM study_case c WHERE c.study_id = %(study)s
+               AND c.id NOT IN (SELECT case_id FROM case_exclusion WHERE study_id = %(study)s)
+               AND (c.addition > (SELECT count(*) FROM case_addition WHERE study_id = %(study)s))
+                   = %(waiting)s),
            pictures AS (SELECT id, synthetic FROM image
                WHERE study_id = %(study)s AND case_id IN (SELECT id FROM included))
            SELECT (SELECT count(*) FROM included) AS cases,
@@ -193,7 +199,7 @@ def counts_of(connection: Connection, study: UUID) -> StudyCounts:
                    AND p.model_version_id = s.model_version_id
                    AND p.case_id IN (SELECT id FROM included)) AS scored_cases
            FROM study s WHERE s.id = %(study)s""",
-        {"study": study},
+        {"study": study, "waiting": waiting},
     )
     return found or StudyCounts(0, 0, 0, 0, 0)
 
@@ -204,7 +210,7 @@ def progress_of(connection: Connection, study: UUID) -> list[ReaderProgress]:
         connection,
         ReaderProgress,
         """SELECT e.reader_id, a.name, a.email, a.simulated, e.enrolled_at, l.order_sha256,
-               coalesce(l.cases, 0) AS assigned,
+               (SELECT count(*) FROM assignment p WHERE p.enrolment_id = e.id) AS assigned,
                count(r.id) FILTER (WHERE r.phase = 'unaided') AS unaided,
                count(r.id) FILTER (WHERE r.phase = 'aided') AS aided,
                count(r.id) FILTER (WHERE r.phase = 'aided' OR s.arm = 'without_ai') AS finished,
@@ -214,8 +220,8 @@ def progress_of(connection: Connection, study: UUID) -> list[ReaderProgress]:
            LEFT JOIN reading r ON r.study_id = e.study_id AND r.reader_id = e.reader_id
            LEFT JOIN assignment s ON s.id = r.assignment_id
            WHERE e.study_id = %s
-           GROUP BY e.reader_id, a.name, a.email, a.simulated, e.enrolled_at,
-               l.order_sha256, l.cases
+           GROUP BY e.id, e.reader_id, a.name, a.email, a.simulated, e.enrolled_at,
+               l.order_sha256
            ORDER BY a.simulated, a.name""",
         [study],
     )
@@ -237,7 +243,9 @@ def cases_of(connection: Connection, study: UUID) -> list[CaseRow]:
     return fetch_all(
         connection,
         CaseRow,
-        """SELECT c.id, c.code, c.purpose, x.reason AS excluded, count(i.id) AS images,
+        """SELECT c.id, c.code, c.purpose, x.reason AS excluded,
+               c.addition > (SELECT count(*) FROM case_addition n WHERE n.study_id = c.study_id)
+                   AS waiting, count(i.id) AS images,
                count(p.id) AS scored, r.source AS reference_source,
                bool_or(i.synthetic) AS synthetic
            FROM study_case c JOIN study s ON s.id = c.study_id

@@ -15,12 +15,16 @@ crossover all but the training a second time. Within each part the cases are sor
 - crossover: place k and reader n have AI in session 1 where k + n is even, else in session 2.
 - parallel: readers 2p + 1 and 2p + 2 are in different arms; the first bit of "seed:arm:p" says
   which of them has AI.
+
+Cases added to an open study are appended: what was drawn stays, and behind it comes the order of
+the added cases alone, drawn by the same algorithm on a ring of their own, without repeats. A reader
+who joins later gets the same parts in the same sequence.
 """
 
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.domain.study_design import Arm, Design
@@ -56,6 +60,11 @@ class Plan:
     training: frozenset[UUID]
     counted: frozenset[UUID]
     left_out: frozenset[UUID] = frozenset()
+
+
+def plan_of_addition(plan: Plan, added: frozenset[UUID]) -> Plan:
+    """Return what an addition's part of every order is drawn from: its own cases alone."""
+    return replace(plan, training=frozenset(), counted=added, repeats=0)
 
 
 def new_seed() -> int:
@@ -115,16 +124,17 @@ def hidden_cases(cases: int, percent: int) -> int:
     return min(max(1, (cases * percent + 50) // 100), cases // 2)
 
 
-def order_sha256(order: Iterable[Assigned], algorithm: str) -> str:
+def order_sha256(order: Iterable[Assigned], algorithm: str, *, first: int = 1) -> str:
     """SHA-256 of the order, one line an assignment: shown before the first read.
 
-    A line is "position,case,arm,session,occasion"; the case alone in sha256-sort-1.
+    A line is "position,case,arm,session,occasion"; the case alone in sha256-sort-1. `first` is the
+    position of the first line: an appended part begins behind what was drawn before.
     """
     lines = (
         str(entry.case)
         if algorithm == FIRST_ALGORITHM
         else f"{position},{entry.case},{entry.arm},{entry.session},{entry.occasion}"
-        for position, entry in enumerate(order, start=1)
+        for position, entry in enumerate(order, start=first)
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

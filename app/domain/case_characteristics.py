@@ -21,7 +21,7 @@ NO_CHARACTERISTICS = frozenset(
     {
         *IDS,
         *("patient_id", "lesion_id", "diagnosis_confirm", "synthetic"),
-        *("reference_recorded_at", "imported_at", "images"),  # of our export's cases.csv
+        *("reference_recorded_at", "imported_at", "images", "addition"),  # of our export's cases.csv
     }
 )
 CODES = frozenset({"fitzpatrick", "fitzpatrick_skin_type", "fitspatrick"})

@@ -1,7 +1,7 @@
 """Every reader's order derived again from a study's log alone.
 
 The plan at the moment of a draw follows from the events before it: the study's settings, the cases
-that were there at opening, and those excluded since.
+that were there at opening or came with an addition, and those excluded since.
 """
 
 import json
@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from app.domain.allocation import Assigned, Plan, allocate, order_sha256
+from app.domain.allocation import (
+    Assigned,
+    Plan,
+    allocate,
+    order_sha256,
+    plan_of_addition,
+)
 from app.domain.audit_chain import AuditEvent
 from app.domain.study_design import Design
 
@@ -30,9 +36,8 @@ def orders_of_log(events: Iterable[AuditEvent]) -> LoggedOrders:
     """Derive every order; raises KeyError or ValueError where events are not what they claim."""
     found = LoggedOrders()
     study: dict[str, Any] = {}
-    cases: dict[str, str] = {}  # id -> purpose
-    excluded_before: set[str] = set()
-    excluded_since: set[str] = set()
+    cases = _Cases()
+    drawn: dict[str, dict[str, Any]] = {}  # reader -> the row of their order
     for event in events:
         if event.action in {"study.insert", "study.update"}:
             payload = json.loads(event.payload)
@@ -40,42 +45,57 @@ def orders_of_log(events: Iterable[AuditEvent]) -> LoggedOrders:
             found.design = study.get("design", "sequential")
         elif event.action == "study_case.insert":
             row = json.loads(event.payload)
-            cases[row["id"]] = row.get("purpose", "counted")
-            if cases[row["id"]] == "training":
+            cases.purposes[row["id"]] = row.get("purpose", "counted")
+            cases.additions[row["id"]] = row.get("addition", 0)
+            if cases.purposes[row["id"]] == "training":
                 found.training.add(row["id"])
+        elif event.action == "case_addition.insert":
+            cases.newest = json.loads(event.payload)["number"]
         elif event.action == "case_exclusion.insert":
             case = json.loads(event.payload)["case_id"]
-            (excluded_before if study["state"] == "draft" else excluded_since).add(case)
+            waits = study["state"] == "draft" or cases.additions[case] > cases.newest
+            (cases.never_in if waits else cases.left_out).add(case)
         elif event.action == "allocation.insert":
             row = json.loads(event.payload)
-            plan = _plan(row, study, cases, excluded_before, excluded_since)
-            _derive(row, plan, found)
+            drawn[row["reader_id"]] = row
+            _derive(row, _plan(row, study, cases), found)
+        elif event.action == "order_extension.insert":
+            row = json.loads(event.payload)
+            base = drawn[row["reader_id"]]
+            plan = plan_of_addition(_plan(base, study, cases), cases.of("counted", row["number"]))
+            _append(row, base, plan, found)
     return found
 
 
-def _plan(
-    row: dict[str, Any],
-    study: dict[str, Any],
-    cases: dict[str, str],
-    excluded_before: set[str],
-    excluded_since: set[str],
-) -> Plan:
-    def of(purpose: str) -> frozenset[UUID]:
+@dataclass
+class _Cases:
+    """The cases as the log has told of them so far, by id."""
+
+    purposes: dict[str, str] = field(default_factory=dict[str, str])
+    additions: dict[str, int] = field(default_factory=dict[str, int])  # 0: there at opening
+    newest: int = 0  # the last addition made
+    never_in: set[str] = field(default_factory=set[str])  # excluded before they were part
+    left_out: set[str] = field(default_factory=set[str])  # excluded since
+
+    def of(self, purpose: str, addition: int) -> frozenset[UUID]:
+        """Return the cases that became part of the study at opening (0) or with an addition."""
         return frozenset(
             UUID(case)
-            for case, its in cases.items()
-            if its == purpose and case not in excluded_before
+            for case, its in self.purposes.items()
+            if its == purpose and self.additions[case] == addition and case not in self.never_in
         )
 
+
+def _plan(row: dict[str, Any], study: dict[str, Any], cases: _Cases) -> Plan:
     return Plan(
         algorithm=row["algorithm"],
         seed=row["seed"],
         design=study.get("design", "sequential"),
         unaided_only_percent=study.get("unaided_only_percent", 0),
         repeats=study.get("repeats", 0),
-        training=of("training"),
-        counted=of("counted"),
-        left_out=frozenset(map(UUID, excluded_since)),
+        training=cases.of("training", 0),
+        counted=cases.of("counted", 0),
+        left_out=frozenset(map(UUID, cases.left_out)),
     )
 
 
@@ -89,3 +109,18 @@ def _derive(row: dict[str, Any], plan: Plan, found: LoggedOrders) -> None:
     found.orders[reader] = order
     if not order or order_sha256(order, plan.algorithm) != row["order_sha256"]:
         found.problems.append(f"the order of reader {reader} does not follow from its seed")
+
+
+def _append(row: dict[str, Any], base: dict[str, Any], plan: Plan, found: LoggedOrders) -> None:
+    """Append the part of an addition to a reader's order, as the log says it was."""
+    reader, first = row["reader_id"], len(found.orders[row["reader_id"]]) + 1
+    part = allocate(plan, reader=UUID(reader), number=base.get("reader_number"))
+    found.orders[reader] = found.orders[reader] + part
+    if (
+        row["first_position"] != first
+        or order_sha256(part, plan.algorithm, first=first) != row["order_sha256"]
+    ):
+        found.problems.append(
+            f"what addition {row['number']} appended to the order of reader {reader} does not "
+            "follow from its seed"
+        )

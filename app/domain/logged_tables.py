@@ -57,6 +57,9 @@ def tables_of_log(
     found.rows["predictions.csv"] = _predictions(rows, cases, found, overlays=overlays)
     numbers = reader_numbers(rows)
     drawn = {row["reader_id"]: row for row in rows.get("allocation", [])}
+    appended = Counter[str]()
+    for row in rows.get("order_extension", []):
+        appended[row["reader_id"]] += row["cases"]
     found.rows["allocation.csv"] = [
         {
             "reader_id": f"R{number:02}",
@@ -69,7 +72,7 @@ def tables_of_log(
         for reader, number in numbers.items()
         for position, entry in enumerate(orders.orders.get(reader, []), start=1)
     ]
-    found.rows["readers.csv"] = _readers(rows, numbers, drawn)
+    found.rows["readers.csv"] = _readers(rows, numbers, drawn, appended)
     return found
 
 
@@ -94,8 +97,10 @@ def _cases(rows: Mapping[str, list[Row]], cases: Mapping[str, Row]) -> list[Cell
             "images": len(images[case["id"]]),
             "synthetic": as_text(any(image["synthetic"] for image in images[case["id"]])),
             "imported_at": moment(case["imported_at"]),
+            "addition": case.get("addition", 0),
         }
         for case in _by_code(cases)
+        if case["id"] in truth  # else it was excluded, or never added, before it had a diagnosis
     ]
 
 
@@ -143,7 +148,10 @@ def _predictions(
 
 
 def _readers(
-    rows: Mapping[str, list[Row]], numbers: Mapping[str, int], drawn: Mapping[str, Row]
+    rows: Mapping[str, list[Row]],
+    numbers: Mapping[str, int],
+    drawn: Mapping[str, Row],
+    appended: Mapping[str, int],
 ) -> list[Cells]:
     calls = Counter((row["reader_id"], row["phase"]) for row in rows.get("reading", []))
     enrolled = {row["reader_id"]: row for row in rows.get("enrolment", [])}
@@ -156,7 +164,7 @@ def _readers(
             "seed": drawn.get(reader, {}).get("seed", ""),
             "algorithm": drawn.get(reader, {}).get("algorithm", ""),
             "order_sha256": drawn.get(reader, {}).get("order_sha256", ""),
-            "assigned": drawn.get(reader, {}).get("cases", 0),
+            "assigned": drawn.get(reader, {}).get("cases", 0) + appended.get(reader, 0),
             "unaided": calls[reader, "unaided"],
             "aided": calls[reader, "aided"],
         }

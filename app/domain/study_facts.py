@@ -20,6 +20,7 @@ NEEDED_ACTIONS = (
     "protocol_version.insert",
     "washout_override.insert",
     "reading_correction.insert",
+    "case_addition.insert",
 )
 
 
@@ -29,11 +30,12 @@ HISTORY = {
     "exclusions": "case_exclusion",
     "washout_overrides": "washout_override",
     "corrections": "reading_correction",
+    "additions": "case_addition",
 }
 
 
 def history_of(rows: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
-    """Return the amendments, exclusions, overrides and corrections, as the log holds them."""
+    """Return what happened after opening, kind by kind, as the log holds it."""
     return {name: rows.get(table, []) for name, table in HISTORY.items()}
 
 
@@ -66,6 +68,8 @@ class StudyFacts:
     versions: tuple[Row, ...]  # of the protocol, the first one first
     overrides: tuple[tuple[str, int, str], ...]  # reader, days of washout, reason
     corrections: tuple[tuple[str, str], ...]  # void or correct, reason
+    additions: tuple[tuple[int, str], ...]  # cases added to the open study, reason
+    never_added: int  # cases that were imported while it was open and were never added
     readers: tuple[ReaderFacts, ...]
     results: Row  # results.json
 
@@ -120,6 +124,13 @@ def study_facts(
         ),
         corrections=tuple(
             (str(row["kind"]), str(row["reason"])) for row in rows.get("reading_correction", [])
+        ),
+        additions=tuple(
+            (int(row["cases"]), str(row["reason"])) for row in rows.get("case_addition", [])
+        ),
+        never_added=sum(
+            row.get("addition", 0) > len(rows.get("case_addition", []))
+            for row in rows.get("study_case", [])
         ),
         readers=tuple(
             ReaderFacts(

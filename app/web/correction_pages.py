@@ -1,11 +1,13 @@
-"""What the pages of one case and of one reading show: steps and times, never a call."""
+"""What the pages of one case, of one reading and of added cases show: never a call."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+from app.actions.add_cases import Waiting
+from app.db.additions import Addition
 from app.db.case_readings import CaseDetail, LockedReading
 from app.db.protocols import Correction
-from app.db.studies import Study
+from app.db.studies import ModelVersion, Study
 from app.web.pages import Page
 
 
@@ -37,3 +39,23 @@ class ReadingPage(Page):
     reason: str = ""
     call: str = ""
     confidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdditionPage(Page):
+    """GET and POST /studies/{code}/addition (field reason).
+
+    Form POST /studies/{code}/score (field model_version). The block "progress" alone is served at
+    .../addition/progress and polls itself.
+    """
+
+    template: ClassVar[str] = "addition.html"
+    study: Study
+    waiting: Waiting
+    model: ModelVersion | None
+    scoring: bool  # jobs are waiting or running
+    failed_jobs: int
+    readers: int
+    done: int  # readers who have read everything so far
+    additions: list[Addition]
+    reason: str = ""

@@ -194,6 +194,7 @@ class StudyPage(Page):
     seen: SeenBefore | None  # of a draft whose images are scored
     password_is_fresh: bool  # else opening and closing ask for it
     deviations: list[Deviation]  # amendments, exclusions, corrections, newest first
+    waiting: int  # cases of an open study that wait to be added
 
 
 @dataclass(frozen=True, kw_only=True)

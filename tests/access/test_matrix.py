@@ -48,8 +48,11 @@ POST   /studies/new                                coordinator_only  401    401 
 GET    /studies/{code}                             coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/progress                    coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/import                      coordinator_only  303    303  404  403  403  200
-POST   /studies/{code}/import                      coordinator_only  401    401  404  403  403  409
-POST   /studies/{code}/score                       coordinator_only  401    401  404  403  403  409
+POST   /studies/{code}/import                      coordinator_only  401    401  404  403  403  303
+GET    /studies/{code}/addition                    coordinator_only  303    303  404  403  403  200
+GET    /studies/{code}/addition/progress           coordinator_only  303    303  404  403  403  200
+POST   /studies/{code}/addition                    coordinator_only  401    401  404  403  403  409
+POST   /studies/{code}/score                       coordinator_only  401    401  404  403  403  303
 POST   /studies/{code}/open                        coordinator_only  401    401  404  403  403  303
 POST   /studies/{code}/close                       coordinator_only  401    401  404  403  403  303
 POST   /studies/{code}/invitations                 coordinator_only  401    401  404  403  403  200
@@ -174,6 +177,7 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         "/studies/{code}/cases/{case}/exclusion": {"reason": "No lesion."},
         "/studies/{code}/readings/{reading}/corrections": {"kind": "void", "reason": "A slip."},
         "/studies/{code}/readers/{person}/washout": {"days": "14", "reason": "Leaves."},
+        "/studies/{code}/addition": {"reason": "More came."},
         "/studies/{code}/copy": {"new_code": "the-copy", "new_title": "The copy"},
         "/confirm": {"password": "not this"},
         "/lost-password": {"email": "rita@example.org"},

@@ -10,6 +10,7 @@ from app.db.administrator import GUARDS, records_of
 from app.domain.errors import Conflict
 from app.domain.reading import ReadingState
 from tests.conftest import Cast
+from tests.reading.additions import bring_more
 from tests.reading.steps import (
     bring_to,
     correct,
@@ -33,6 +34,7 @@ def read(open_copy: Cast) -> Cast:
     exclude(open_copy)
     finish(open_copy, open_copy.rita)
     correct(open_copy)
+    bring_more(open_copy, 1)
     override_although_sequential(open_copy)
     rows_of_people(open_copy)
     rows_of_seen_before(open_copy)

@@ -27,6 +27,7 @@ from app.domain.audit_chain import (
 from app.domain.errors import InvalidInput, NotAllowed
 from tests.conftest import Cast
 from tests.pack.forging import rehashed, renumbered
+from tests.reading.additions import bring_more
 from tests.reading.steps import (
     correct,
     exclude,
@@ -54,6 +55,7 @@ def finished(open_copy: Cast) -> Cast:
             by=open_copy.cora,
         )
     exclude(open_copy)
+    bring_more(open_copy, 1)
     override_although_sequential(open_copy)
     for _ in range(4):
         finish(open_copy, open_copy.rita)

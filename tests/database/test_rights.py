@@ -27,6 +27,8 @@ DESIGN = (
     "ask_management ask_comment repeats cases_per_sitting"
 )
 
+EXTENSION = "enrolment_id study_id reader_id number cases order_sha256"
+
 # role -> right -> table -> columns ("*": every one). What is not here is refused.
 RIGHTS = {
     "reread_account": {
@@ -43,7 +45,9 @@ RIGHTS = {
             "sign_in_session": ALL,
             "study": "id code title state seed allocation_algorithm design unaided_only_percent "
             "repeats opened_at",
-            "study_case": "id study_id purpose",
+            "study_case": "id study_id purpose addition",
+            "case_addition": "study_id number added_at",
+            "order_extension": "enrolment_id number",
             "case_exclusion": "case_id study_id made_at",
         },
         "INSERT": {
@@ -54,6 +58,7 @@ RIGHTS = {
             "password_reset": "account_id token_sha256 made_by created_at expires_at",
             "api_token": "account_id name scopes token_sha256 created_at expires_at",
             "membership": "study_id account_id role active reason changed_by",
+            "order_extension": EXTENSION,
         },
         "UPDATE": {
             **whole("account invitation known_device sign_in_session"),
@@ -104,6 +109,7 @@ RIGHTS = {
             "study_case": ALL,
             "training_list": ALL,
             **whole("protocol_version case_exclusion washout_override"),
+            **whole("case_addition order_extension"),
             "reading_correction": "id reading_id study_id kind reason author made_at",
         },
         "INSERT": {
@@ -120,6 +126,8 @@ RIGHTS = {
             "case_exclusion": "case_id study_id reason",
             "washout_override": "enrolment_id study_id reader_id days reason",
             "reading_correction": "reading_id study_id kind call confidence reason",
+            "case_addition": "study_id reason",
+            "order_extension": EXTENSION,
         },
         "UPDATE": {
             "study": "title instructions state model_version_id opened_by closed_by unblinded_by "
@@ -134,7 +142,8 @@ RIGHTS = {
                 "coordinator enrolment image membership model_version prediction reader_profile "
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
                 "study_case training_list protocol_version "
-                "case_exclusion washout_override reading_correction study_model"
+                "case_exclusion washout_override reading_correction study_model case_addition "
+                "order_extension"
             ),
         },
     },
@@ -157,7 +166,8 @@ RIGHTS = {
                 "coordinator enrolment image membership model_version prediction reader_profile "
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
                 "study_case training_list protocol_version "
-                "case_exclusion washout_override reading_correction study_model"
+                "case_exclusion washout_override reading_correction study_model case_addition "
+                "order_extension"
             ),
         },
     },
@@ -217,7 +227,8 @@ GUARDED_BY_ROWS = set(
         "account allocation assignment audit_event case_prediction consent consent_text "
         "coordinator enrolment image invitation membership prediction reader_profile reading "
         "reference_diagnosis reveal seen_before_acknowledgement served study study_case "
-        "protocol_version case_exclusion washout_override reading_correction study_model"
+        "protocol_version case_exclusion washout_override reading_correction study_model "
+        "case_addition order_extension"
     )
 )
 

@@ -11,7 +11,7 @@ from app.actions.draw_orders import enrol_reader
 from app.actions.read_case import lock_aided, lock_unaided, reveal, serve_next
 from app.actions.verify_study import verify_study
 from app.db.administrator import records_of
-from app.db.allocations import allocation_input, plan_of
+from app.db.allocations import allocation_input, plans_of
 from app.db.readings import current_assignment
 from app.db.results import current_data_sha256
 from app.db.session import Database, Role
@@ -136,9 +136,8 @@ def test_d8_the_studys_times_and_digest_are_not_the_clients_to_set(
         assert owner.execute(f"SELECT {column} FROM study").fetchone() == before  # noqa: S608
 
 
-def test_d13_no_case_image_truth_or_prediction_joins_an_open_study(cast: Cast) -> None:
+def test_d13_no_image_truth_or_prediction_joins_a_case_of_an_open_study(cast: Cast) -> None:
     arrivals = [
-        "INSERT INTO study_case (study_id, code) SELECT id, 'late' FROM study",
         """INSERT INTO image (study_id, case_id, position, modality, storage_key, sha256, width,
                height, synthetic)
            SELECT study_id, case_id, 2, modality, 'k', sha256, 1, 1, true FROM image LIMIT 1""",
@@ -302,7 +301,7 @@ def test_b9_unblinding_freezes_the_readings_by_their_digest(cast: Cast) -> None:
 
 def test_d7_every_order_is_derived_again_from_its_seed_and_matches_its_digest(cast: Cast) -> None:
     with superuser(cast) as owner:
-        plan = plan_of(owner, cast.study.id, allocation_input(owner, cast.study.id))
+        plan = plans_of(owner, cast.study.id, allocation_input(owner, cast.study.id)).opening
         drawn = owner.execute(
             """SELECT l.reader_id, l.reader_number, l.seed, l.order_sha256,
                    array_agg(a.case_id ORDER BY a.position) FROM allocation l

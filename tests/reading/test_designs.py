@@ -441,7 +441,7 @@ def test_d7_an_order_that_is_not_of_the_studys_design_is_not_stored(draft: Cast,
     with refused("not one of the study's design", cast) as connection:
         studies.enrol(connection, study=cast.study.id, reader=cast.olga.id)
         found = allocations.allocation_input(connection, cast.study.id)
-        plan = allocations.plan_of(connection, cast.study.id, found)
+        plan = allocations.plans_of(connection, cast.study.id, found).opening
         waiting = allocations.waiting_enrolments(connection, cast.study.id, plan.algorithm)[0]
         allocations.store_order(
             connection,

@@ -23,6 +23,10 @@ def flow_boxes(facts: StudyFacts) -> tuple[Box, ...]:
     truth = ", ".join(f"{number:,} {name}" for name, number in facts.truth.items())
     left = [f"{case}: {reason}" for case, reason in facts.excluded]
     out = [f"Excluded: {count(len(left), 'case')}", *left] if left else []
+    if facts.never_added:
+        out.append(
+            f"Imported while the study was open, never added: {count(facts.never_added, 'case')}"
+        )
     if facts.training:
         out.append(f"Training, not counted: {count(facts.training, 'case')}")
     per_reader = [_read(reader) for reader in facts.readers]

@@ -119,12 +119,20 @@ def reference_standard(facts: StudyFacts) -> str:
 
 
 def allocation(facts: StudyFacts) -> str:
-    """Say how the orders were drawn."""
+    """Say how the orders were drawn, and what was appended to them."""
+    added = sum(number for number, _ in facts.additions)
+    appended = (
+        f" {count(added, 'case was', 'cases were')} added while the study was open, in "
+        f"{count(len(facts.additions), 'addition')}: appended to every order behind what had been "
+        "drawn, in an order drawn from the same seed by the same algorithm."
+        if added
+        else ""
+    )
     return (
         "Each reader saw the cases in an order of their own, drawn once by the algorithm "
         f"`{facts.study['allocation_algorithm']}` from a recorded seed (SHA-256 of the seed: "
         f"{facts.seed_sha256}), stored and hashed before the first case was shown. The order "
-        "depends on neither diagnosis, model output nor the order of upload."
+        f"depends on neither diagnosis, model output nor the order of upload.{appended}"
     )
 
 
@@ -227,10 +235,14 @@ def software(facts: StudyFacts) -> str:
 
 
 def deviations(facts: StudyFacts) -> str:
-    """List amendments, exclusions, overrides and corrections, each with its reason."""
+    """List amendments, additions, exclusions, overrides and corrections, each with its reason."""
     lines = [
         f"- Version {row['number']} of the protocol, {str(row['written_at'])[:10]}: {row['reason']}"
         for row in facts.versions[1:]
+    ]
+    lines += [
+        f"- {count(number, 'case was', 'cases were')} added: {reason}"
+        for number, reason in facts.additions
     ]
     lines += [f"- Case {case} was excluded: {reason}" for case, reason in facts.excluded]
     lines += [
@@ -240,7 +252,10 @@ def deviations(facts: StudyFacts) -> str:
     kinds = {"void": "A reading was voided", "correct": "A reading was corrected"}
     lines += [f"- {kinds.get(kind, kind)}: {reason}" for kind, reason in facts.corrections]
     if not lines:
-        return "None is recorded: no amendment, exclusion, override, voided or corrected reading."
+        return (
+            "None is recorded: no amendment, addition, exclusion, override, voided or corrected "
+            "reading."
+        )
     said = "\n".join(" ".join(line.split()) for line in lines)
     return f"{said}\n\n{_used(facts)}" if facts.corrections else said
 

@@ -92,6 +92,12 @@ CASES: tuple[TableColumn[NumberedCase], ...] = (
         "ISO 8601, UTC",
         lambda r: moment(r.case.imported_at),
     ),
+    TableColumn(
+        "addition",
+        "0: there at opening; else which addition of cases to the open study it came with",
+        "0, 1, 2, ...",
+        lambda r: r.case.addition,
+    ),
 )
 
 PREDICTIONS: tuple[TableColumn[NumberedPrediction], ...] = (

@@ -58,7 +58,8 @@ def import_files(
                     by=viewer,
                     without_diagnosis=without_diagnosis == "yes",
                 )
-                return RedirectResponse(f"/studies/{code}", status_code=303)
+                page = "/addition" if study.state == "open" else ""
+                return RedirectResponse(f"/studies/{code}{page}", status_code=303)
             report = check_cases(
                 services.database,
                 study=study,

@@ -43,7 +43,8 @@ def acknowledge(
     except InvalidInput as refusal:
         page = _page(connection, viewer, code, reason=reason, problem=str(refusal))
         return render(page, status=refusal.status)
-    return RedirectResponse(f"/studies/{code}", status_code=303)
+    page = "/addition" if study.state == "open" else ""
+    return RedirectResponse(f"/studies/{code}{page}", status_code=303)
 
 
 def _page(

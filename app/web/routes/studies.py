@@ -85,6 +85,8 @@ def score_study(
         page = _study_page(connection, viewer, code, fresh=fresh, problem=sentence)
         return render(page, status=422)
     request_scoring(connection, study=study, model_version=chosen.id)
+    if study.state == "open":
+        return RedirectResponse(f"/studies/{code}/addition", status_code=303)
     return _to_study(code)
 
 
@@ -241,6 +243,7 @@ def _study_page(
         seen=look_for_seen_before(connection, study=study) if ready else None,
         password_is_fresh=fresh,
         deviations=list_deviations(connection, study=study),
+        waiting=studies.counts_of(connection, study.id, waiting=True).cases,
     )
 
 
