@@ -17,7 +17,14 @@ from app.db import results
 from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account
-from app.domain.counted import MEANING, Place, Uncounted, repeats_alone, why_not_counted
+from app.domain.counted import (
+    MEANING,
+    Place,
+    Uncounted,
+    beside,
+    repeats_alone,
+    why_not_counted,
+)
 from app.domain.errors import Conflict
 from app.domain.scores import malignancy_score
 
@@ -141,7 +148,7 @@ COLUMNS = (
     ),
     Column(
         "corrected",
-        "Whether a coordinator corrected this reading; its call as locked is in "
+        "Whether a coordinator's correction counts here; the other call is in "
         "readings_not_counted.csv",
         "yes or no",
         lambda r: "yes" if r.correction == "correct" else "no",
@@ -164,8 +171,12 @@ class Readings:
 
 
 def readings_of(connection: Connection, *, study: Study) -> Readings:
-    """Return the readings of an unblinded study, corrected; Conflict as `check_frozen` says."""
+    """Return the readings of an unblinded study; Conflict as `check_frozen` says.
+
+    They are as locked or as corrected: as the study's protocol has it from its opening.
+    """
     check_frozen(connection, study=study)
+    corrects = study.analysed_readings == "corrected"
     reasons: dict[str, Uncounted] = {}
     places: dict[str, Place] = {}
     rows = results.exported_readings(connection, study.id)
@@ -176,7 +187,7 @@ def readings_of(connection: Connection, *, study: Study) -> Readings:
             phase=row.phase,
             purpose=row.purpose,
             excluded=row.excluded,
-            void=row.correction == "void",
+            void=row.correction == "void" and corrects,
         )
         name = str(row.reading_id)
         if why is None:
@@ -187,12 +198,14 @@ def readings_of(connection: Connection, *, study: Study) -> Readings:
     found = Readings([], [])
     for row in rows:
         why = reasons.get(str(row.reading_id))
+        locked = row if corrects else replace(row, correction=None)
+        used, other = (_as_corrected(row), locked) if corrects else (locked, _as_corrected(locked))
         if why is None:
-            found.counted.append(_as_corrected(row))
+            found.counted.append(used)
         else:
-            found.others.append((_as_corrected(row), why))
-        if row.correction == "correct":
-            found.others.append((row, "corrected"))
+            found.others.append((used, why))
+        if second := beside(study.analysed_readings, row.correction):
+            found.others.append((other, second))
     return found
 
 

@@ -90,6 +90,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "password_reset",
         *_BESIDE,
     ),
+    "guard_analysed": ("study",),
     "guard_new": ("study",),
     "guard_part": ("enrolment", "coordinator", "membership"),
     "guard_may_read": ("served", "reading", "reveal"),

@@ -66,7 +66,8 @@ def design_of(connection: Connection, study: UUID) -> StudyDesign | None:
         connection,
         StudyDesign,
         """SELECT design, unaided_only_percent, washout_days, show_probability, show_label,
-               show_overlay, ask_management, ask_comment, repeats, cases_per_sitting
+               show_overlay, ask_management, ask_comment, repeats, cases_per_sitting,
+               analysed_readings
            FROM study WHERE id = %s""",
         [study],
     )
@@ -79,7 +80,8 @@ def set_design(connection: Connection, study: UUID, design: StudyDesign) -> None
                washout_days = %(washout_days)s, show_probability = %(show_probability)s,
                show_label = %(show_label)s, show_overlay = %(show_overlay)s,
                ask_management = %(ask_management)s, ask_comment = %(ask_comment)s,
-               repeats = %(repeats)s, cases_per_sitting = %(cases_per_sitting)s
+               repeats = %(repeats)s, cases_per_sitting = %(cases_per_sitting)s,
+               analysed_readings = %(analysed_readings)s
            WHERE id = %(study)s""",
         {**asdict(design), "study": study},
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
 from app.domain.scores import Diagnosis
-from app.domain.study_design import Design, Purpose
+from app.domain.study_design import AnalysedReadings, Design, Purpose
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Study:
     seed: int
     allocation_algorithm: str
     design: Design
+    analysed_readings: AnalysedReadings
     model_version_id: UUID | None
     demonstration: bool
     opened_at: datetime | None
@@ -106,9 +107,9 @@ class CaseRow:
 
 _STUDY = """
     SELECT s.id, s.code, s.title, s.instructions, s.positive_class, s.state, s.seed,
-           s.allocation_algorithm, s.design, s.model_version_id, s.demonstration, s.opened_at,
-           s.closed_at, s.unblinded_at, a.name AS unblinded_by_name, s.unblinding_reason,
-           s.data_sha256
+           s.allocation_algorithm, s.design, s.analysed_readings, s.model_version_id,
+           s.demonstration, s.opened_at, s.closed_at, s.unblinded_at,
+           a.name AS unblinded_by_name, s.unblinding_reason, s.data_sha256
     FROM study s LEFT JOIN account a ON a.id = s.unblinded_by
 """
 

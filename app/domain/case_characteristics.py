@@ -21,7 +21,12 @@ NO_CHARACTERISTICS = frozenset(
     {
         *IDS,
         *("patient_id", "lesion_id", "diagnosis_confirm", "synthetic"),
-        *("reference_recorded_at", "imported_at", "images", "addition"),  # of our export's cases.csv
+        *(
+            "reference_recorded_at",
+            "imported_at",
+            "images",
+            "addition",
+        ),  # of our cases.csv
     }
 )
 CODES = frozenset({"fitzpatrick", "fitzpatrick_skin_type", "fitspatrick"})

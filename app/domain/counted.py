@@ -9,6 +9,9 @@ The modality of a counted reading is its phase. What that means follows from the
 - parallel: unaided are the calls of readers without AI, aided the last calls of readers with AI;
   their calls before the AI are calls_before_ai too.
 
+Voids and corrections count only where the protocol says that readings are analysed as corrected;
+else they are exported beside the readings as they were locked, which count.
+
 Second readings of repeated cases stand beside the first as occasion 2: the analysis counts the
 first and compares the two. One whose first does not count is a repeat without its first.
 """
@@ -16,17 +19,30 @@ first and compares the two. One whose first does not count is a repeat without i
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from app.domain.study_design import Arm, Design, Purpose
+from app.domain.study_design import AnalysedReadings, Arm, Design, Purpose
 
 Uncounted = Literal[
-    "training", "excluded_case", "void", "corrected", "call_before_ai", "repeat_alone"
+    "training",
+    "excluded_case",
+    "void",
+    "corrected",
+    "void_not_used",
+    "correction_not_used",
+    "call_before_ai",
+    "repeat_alone",
 ]
+# Rows that stand in readings_not_counted.csv beside the same reading's own row.
+BESIDE = frozenset({"corrected", "void_not_used", "correction_not_used"})
 
 MEANING: dict[Uncounted, str] = {
     "training": "a training case",
     "excluded_case": "the case was excluded",
     "void": "the reading was voided",
     "corrected": "the call as it was locked, before its correction",
+    "void_not_used": "voided, but the protocol analyses readings as locked: it counts",
+    "correction_not_used": (
+        "the call of a correction, but the protocol analyses readings as locked"
+    ),
     "call_before_ai": "crossover and parallel: locked before the AI was shown",
     "repeat_alone": "a second reading whose first does not count",
 }
@@ -54,6 +70,14 @@ def why_not_counted(
     if design in {"crossover", "parallel"} and arm == "with_ai" and phase == "unaided":
         return "call_before_ai"
     return None
+
+
+def beside(analysed: AnalysedReadings, correction: str | None) -> Uncounted | None:
+    """Return why a corrected or voided reading has a second row; None where it has none."""
+    if analysed == "corrected":
+        return "corrected" if correction == "correct" else None
+    kinds: Mapping[str, Uncounted] = {"correct": "correction_not_used", "void": "void_not_used"}
+    return kinds.get(correction or "")
 
 
 def repeats_alone(counted: Mapping[str, Place]) -> set[str]:

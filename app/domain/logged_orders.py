@@ -18,7 +18,7 @@ from app.domain.allocation import (
     plan_of_addition,
 )
 from app.domain.audit_chain import AuditEvent
-from app.domain.study_design import Design
+from app.domain.study_design import AnalysedReadings, Design
 
 
 @dataclass
@@ -26,6 +26,7 @@ class LoggedOrders:
     """Orders by reader, the design they are of, and what contradicts the log itself."""
 
     design: Design = "sequential"
+    analysed: AnalysedReadings = "corrected"  # as studies did that do not say
     orders: dict[str, list[Assigned]] = field(default_factory=dict[str, list[Assigned]])
     digests: dict[str, str] = field(default_factory=dict[str, str])  # as logged
     training: set[str] = field(default_factory=set[str])  # case ids
@@ -43,6 +44,7 @@ def orders_of_log(events: Iterable[AuditEvent]) -> LoggedOrders:
             payload = json.loads(event.payload)
             study = payload["new"] if event.action == "study.update" else payload
             found.design = study.get("design", "sequential")
+            found.analysed = study.get("analysed_readings", "corrected")
         elif event.action == "study_case.insert":
             row = json.loads(event.payload)
             cases.purposes[row["id"]] = row.get("purpose", "counted")

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.domain.allocation import Assigned
 from app.domain.audit_chain import AuditEvent
-from app.domain.counted import Place, Uncounted, repeats_alone, why_not_counted
+from app.domain.counted import Place, Uncounted, beside, repeats_alone, why_not_counted
 from app.domain.logged_orders import LoggedOrders, orders_of_log
 from app.domain.logged_rules import broken_rules
 from app.domain.scores import malignancy_score
@@ -74,6 +74,7 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
             found.problems.append(f"reading {row['id']}: the output shown is of another case")
         correction = corrections.get(row["id"])
         kind = correction["kind"] if correction else None
+        corrects = orders.analysed == "corrected"
         cells: Cells = {
             "reader_id": f"R{readers[row['reader_id']]:02}",
             "case_id": cases[case]["code"],
@@ -96,17 +97,19 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
             "management": _or_empty(row.get("management")),
             "comment": _or_empty(row.get("comment")),
             "protocol_version": _or_empty(row.get("protocol_version")),
-            "corrected": "yes" if kind == "correct" else "no",
+            "corrected": "yes" if kind == "correct" and corrects else "no",
         }
-        why = _why(orders, place.entry, row, excluded=case in excluded, void=kind == "void")
-        used = cells | _call(correction) if correction and kind == "correct" else cells
+        voided = kind == "void" and corrects
+        why = _why(orders, place.entry, row, excluded=case in excluded, void=voided)
+        meant = cells | _call(correction) if correction and kind == "correct" else cells
+        used = meant if corrects else cells
         if why is None:
             found.cells[row["id"]] = used
             counted[row["id"]] = Place(row["reader_id"], case, row["phase"], place.entry.occasion)
         else:
             found.others[row["id"], why] = used
-        if kind == "correct":
-            found.others[row["id"], "corrected"] = cells
+        if second := beside(orders.analysed, kind):
+            found.others[row["id"], second] = cells if corrects else meant
     for reading in repeats_alone(counted):
         found.others[reading, "repeat_alone"] = found.cells.pop(reading)
     return found

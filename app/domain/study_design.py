@@ -13,6 +13,7 @@ Design = Literal["sequential", "hidden_share", "crossover", "parallel"]
 Arm = Literal["with_ai", "without_ai"]
 Purpose = Literal["counted", "training"]
 Management = Literal["biopsy", "no_biopsy"]
+AnalysedReadings = Literal["original", "corrected"]
 
 DESIGNS: tuple[Design, ...] = get_args(Design)
 AMENDABLE = ("title", "instructions", "cases_per_sitting")
@@ -29,6 +30,7 @@ class StudyDesign:
     `unaided_only_percent` is the share of a reader's counted cases that are read without AI,
     in the design hidden_share alone. `washout_days` lie between the sessions of a crossover.
     `repeats` counted cases are read a second time, for agreement of a reader with themselves.
+    `analysed_readings`: whether voids and corrections count, or readings as they were locked.
     """
 
     design: Design = "sequential"
@@ -41,6 +43,7 @@ class StudyDesign:
     ask_comment: bool = False
     repeats: int = 0
     cases_per_sitting: int | None = None
+    analysed_readings: AnalysedReadings = "original"
 
     def check(self) -> None:
         """Raise InvalidInput, with the sentence for the coordinator, where a setting is no good."""
@@ -53,6 +56,8 @@ class StudyDesign:
             )
         if self.design != "hidden_share" and self.unaided_only_percent != 0:
             raise InvalidInput("Only the design with a hidden share has a share without AI.")
+        if self.analysed_readings not in get_args(AnalysedReadings):
+            raise InvalidInput("Say whether readings are analysed as locked or as corrected.")
         if not (self.show_probability or self.show_label or self.show_overlay):
             raise InvalidInput("The AI has to show something: probability, label or map.")
         _within(self.washout_days, 0, LONGEST_WASHOUT, "The washout is {} to {} days.")

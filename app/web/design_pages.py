@@ -28,6 +28,7 @@ class DesignForm(BaseModel):
     ask_comment: bool = False
     repeats: str = "0"
     cases_per_sitting: str = ""
+    analysed_readings: str = "original"
     reason: str = ""
 
     @classmethod
@@ -46,6 +47,7 @@ class DesignForm(BaseModel):
             ask_comment=design.ask_comment,
             repeats=str(design.repeats),
             cases_per_sitting=str(design.cases_per_sitting or ""),
+            analysed_readings=design.analysed_readings,
         )
 
     def design_of(self) -> StudyDesign:
@@ -68,6 +70,7 @@ class DesignForm(BaseModel):
             ask_comment=self.ask_comment,
             repeats=_whole(self.repeats, "The number of repeated cases"),
             cases_per_sitting=self.sitting(),
+            analysed_readings="corrected" if self.analysed_readings == "corrected" else "original",
         )
 
     def sitting(self) -> int | None:

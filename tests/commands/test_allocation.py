@@ -74,7 +74,7 @@ def test_d7_an_order_chosen_by_hand_is_found_though_its_digest_is_its_own(draft:
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         studies.enrol(connection, study=cast.study.id, reader=cast.olga.id)
         found = allocations.allocation_input(connection, cast.study.id)
-        plan = allocations.plan_of(connection, cast.study.id, found)
+        plan = allocations.plans_of(connection, cast.study.id, found).opening
         allocations.store_order(
             connection,
             study=cast.study.id,

@@ -24,7 +24,7 @@ def whole(tables: str) -> dict[str, str]:
 
 DESIGN = (
     "design unaided_only_percent washout_days show_probability show_label show_overlay "
-    "ask_management ask_comment repeats cases_per_sitting"
+    "ask_management ask_comment repeats cases_per_sitting analysed_readings"
 )
 
 EXTENSION = "enrolment_id study_id reader_id number cases order_sha256"

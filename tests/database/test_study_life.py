@@ -109,6 +109,7 @@ FROZEN = {
     "closed_by": "(SELECT id FROM account WHERE name = 'Cora')",
     "unblinded_by": "(SELECT id FROM account WHERE name = 'Cora')",
     "unblinding_reason": "'Because.'",
+    "analysed_readings": "'corrected'",
 }
 
 

@@ -57,7 +57,7 @@ def test_x1_in_every_design_the_pack_holds_and_r_and_python_give_our_areas(
     forgery = Forgery(folder, tmp_path)
 
     def hide_the_correction(rows: Rows) -> None:
-        rows[:] = [row for row in rows if row["not_counted_because"] != "corrected"]
+        rows[:] = [row for row in rows if row["not_counted_because"] != "correction_not_used"]
 
     forgery.rewrite("readings_not_counted.csv", hide_the_correction)
     forgery.remake_export()

@@ -48,6 +48,8 @@ FACTS: dict[str, object] = {
     "versions": (),
     "overrides": (),
     "corrections": (),
+    "additions": (),
+    "never_added": 0,
     "readers": (ReaderFacts("R01", False, 12, 12, 12), ReaderFacts("R02", False, 12, 9, 8)),
     "results": {
         "data": {"rows": 41, "readers": 2, "cases": 12, "positives": 7, "negatives": 5,
@@ -97,6 +99,10 @@ def test_the_methods_text_says_the_study_in_numbers() -> None:
         ({"excluded": (("c7", "twice in the set"),)}, "Case c7 was excluded: twice in the set"),
         ({"overrides": (("R02", 14, "illness"),)}, "R02's washout was set to 14 days: illness"),
         ({"corrections": (("void", "a child pressed the key"),)}, "A reading was voided: a child"),
+        ({"additions": ((3, "more came"), (1, "one more"))}, "4 cases were added while the study"),
+        ({"additions": ((1, "one more"),)}, "1 case was added: one more"),
+        ({"analysed_readings": "original"}, "Readings were analysed as they were locked, as the"),
+        ({"analysed_readings": "corrected"}, "analysed as corrected, voided ones left out"),
     ],
 )
 def test_the_methods_text_follows_the_settings(settings: dict[str, object], said: str) -> None:
@@ -109,6 +115,9 @@ def test_the_methods_text_says_which_readings_the_analysis_used() -> None:
     assert "uses corrected readings as corrected (1) and leaves voided ones out (1)" in text
     assert "as it was locked in readings_not_counted.csv" in text
     assert "readings_not_counted.csv" not in methods_text(facts())
+    locked = methods_text(facts(corrections=corrections, analysed_readings="original"))
+    assert "uses every reading as it was locked" in locked
+    assert "corrected (1) and voided ones (1) too" in locked
 
 
 def test_an_override_is_told_with_its_reader_and_reason() -> None:

@@ -10,6 +10,7 @@ from app.actions.export_study import WHY, safe_cell
 from app.actions.pack.check import NOT_THE_FILE, Check
 from app.actions.pack.texts import texts_of
 from app.domain.audit_chain import AuditEvent
+from app.domain.counted import BESIDE
 from app.domain.logged_orders import orders_of_log
 from app.domain.logged_readings import readings_of_log
 from app.domain.logged_tables import (
@@ -213,7 +214,7 @@ def _place(cells: Cells) -> tuple[int, int, bool]:
 
 
 def _other_place(cells: Cells) -> tuple[int, int, bool, bool]:
-    return (*_place(cells), cells[WHY.name] == "corrected")
+    return (*_place(cells), cells[WHY.name] in BESIDE)
 
 
 def _payload(event: AuditEvent) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def flow_boxes(facts: StudyFacts) -> tuple[Box, ...]:
     never = [line for reader in facts.readers if (line := _not_read(reader, facts.design))]
     void = sum(kind == "void" for kind, _ in facts.corrections)
     if void:
-        never.append(f"Voided: {count(void, 'reading')}")
+        kept = facts.study.get("analysed_readings", "corrected") == "original"
+        but = ", analysed as locked" if kept else ""
+        never.append(f"Voided: {count(void, 'reading')}{but}")
     return (
         Box((f"Imported: {count(facts.cases, 'case')} ({truth})",), tuple(out)),
         Box((f"Read by {count(len(facts.readers), 'reader')}", *per_reader), tuple(never)),

@@ -200,7 +200,13 @@ def statistics(facts: StudyFacts) -> str:
         if default
         else ""
     )
+    analysed = (
+        "Corrected readings were analysed as corrected, voided ones left out"
+        if _corrects(facts)
+        else "Readings were analysed as they were locked"
+    )
     return (
+        f"{analysed}, as the protocol had it from the opening of the study. "
         "The area under the ROC curve of the malignancy score was estimated for each reader "
         "without and with the model, and compared, by DeLong's method [1]. Sensitivity, "
         "specificity and predictive values of the calls have Wilson intervals [4]; their "
@@ -263,11 +269,23 @@ def deviations(facts: StudyFacts) -> str:
 def _used(facts: StudyFacts) -> str:
     """Say which readings the analysis used, where some are not as they were locked."""
     kinds = Counter(kind for kind, _ in facts.corrections)
-    return (
+    used = (
         f"The analysis uses corrected readings as corrected ({kinds['correct']}) and leaves voided "
         f"ones out ({kinds['void']}); each stands as it was locked in readings_not_counted.csv. "
-        "Corrections end with unblinding; until then no page shows calls, outputs or diagnoses."
+        if _corrects(facts)
+        else "The analysis uses every reading as it was locked, as the protocol has it: corrected "
+        f"({kinds['correct']}) and voided ones ({kinds['void']}) too; what was set down of them is "
+        "in readings_not_counted.csv. "
     )
+    return (
+        f"{used}Corrections end with unblinding; until then no page shows calls, outputs or "
+        "diagnoses."
+    )
+
+
+def _corrects(facts: StudyFacts) -> bool:
+    """Say whether corrections count; studies that do not say it are older than the choice."""
+    return facts.study.get("analysed_readings", "corrected") == "corrected"
 
 
 _SECTIONS = (
