@@ -1,6 +1,7 @@
 """Letters to the people of a study: sent where a mail server is set, else to be passed on."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -83,6 +84,24 @@ def deliver(mail: MailSettings | None, message: Message) -> Delivery:
     except Unavailable as refusal:
         return Delivery(message, sent=False, sentence=f"{refusal} Pass the text on yourself.")
     return Delivery(message, sent=True, sentence=f"Sent to {message.to}.")
+
+
+def deliver_all(mail: MailSettings | None, messages: Sequence[Message]) -> list[Delivery]:
+    """Send letters one by one; once the server takes none, the others are to be passed on.
+
+    So nobody waits for a server that is not there once for each letter.
+    """
+    made: list[Delivery] = []
+    refused: str | None = None
+    for message in messages:
+        if refused is not None:
+            made.append(Delivery(message, sent=False, sentence=refused))
+            continue
+        delivery = deliver(mail, message)
+        if not delivery.sent:
+            refused = delivery.sentence
+        made.append(delivery)
+    return made
 
 
 def record_delivery(

@@ -22,6 +22,12 @@ class ReaderPace:
     median_unaided: float | None
     median_aided: float | None
     last_step_at: datetime | None
+    seen_at: datetime | None  # while they are signed in, or until they sign out
+    washout_ends: datetime | None  # their next case is of the second session: not before this
+
+    def waits(self, now: datetime) -> bool:
+        """Say whether the reader has to wait for the end of the washout."""
+        return self.washout_ends is not None and self.washout_ends > now
 
     @property
     def pace(self) -> Pace:
@@ -46,8 +52,8 @@ class CaseCoverage:
 
 
 _STEP = """
-    SELECT a.reader_id, a.case_id, a.position, s.served_at, u.locked_at AS unaided_at,
-           v.revealed_at, d.locked_at AS aided_at,
+    SELECT a.reader_id, a.enrolment_id, a.case_id, a.position, a.session, s.served_at,
+           u.locked_at AS unaided_at, v.revealed_at, d.locked_at AS aided_at,
            CASE a.arm WHEN 'without_ai' THEN u.locked_at ELSE d.locked_at END AS finished_at
     FROM assignment a
     LEFT JOIN served s ON s.assignment_id = a.id AND s.study_id = %(study)s
@@ -83,12 +89,27 @@ def paces_of(connection: Connection, study: UUID) -> list[ReaderPace]:
                        (ORDER BY extract(epoch FROM aided_at - revealed_at)::float8)
                        AS median_aided,
                    max(greatest(served_at, unaided_at, revealed_at, aided_at)) AS last_step_at
-               FROM step GROUP BY reader_id)
+               FROM step GROUP BY reader_id),
+           following AS (
+               SELECT DISTINCT ON (reader_id) reader_id, enrolment_id, position, session
+               FROM step WHERE finished_at IS NULL ORDER BY reader_id, position),
+           washout AS (
+               SELECT f.reader_id, max(greatest(t.unaided_at, t.aided_at)) + make_interval(
+                   hours => 24 * coalesce(
+                       (SELECT w.days FROM washout_override w WHERE w.enrolment_id = f.enrolment_id
+                        ORDER BY w.made_at DESC, w.id LIMIT 1),
+                       (SELECT washout_days FROM study WHERE id = %(study)s))) AS ends
+               FROM following f JOIN step t ON t.reader_id = f.reader_id AND t.session = 1
+                   AND t.position < f.position
+               WHERE f.session = 2 GROUP BY f.reader_id, f.enrolment_id)
            SELECT e.reader_id, p.name, p.simulated, e.enrolled_at,
                coalesce(o.states, '') AS states, coalesce(o.too_fast, 0) AS too_fast,
-               coalesce(o.idle, 0) AS idle, o.median_unaided, o.median_aided, o.last_step_at
+               coalesce(o.idle, 0) AS idle, o.median_unaided, o.median_aided, o.last_step_at,
+               t.seen_at, h.ends AS washout_ends
            FROM enrolment e JOIN account p ON p.id = e.reader_id
            LEFT JOIN one o ON o.reader_id = e.reader_id
+           LEFT JOIN washout h ON h.reader_id = e.reader_id
+           LEFT JOIN last_seen(e.study_id) t ON t.reader_id = e.reader_id
            WHERE e.study_id = %(study)s ORDER BY p.simulated, p.name, e.reader_id""",
         {"study": study, "fast": TOO_FAST, "idle": IDLE},
     )

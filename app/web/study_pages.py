@@ -21,6 +21,7 @@ from app.db.readings import ReaderStudy
 from app.db.studies import OpenInvitation, Study
 from app.domain import pace
 from app.domain.access import Part
+from app.mail import Message
 from app.web.pages import Page
 
 
@@ -69,6 +70,31 @@ class ReaderPage(Page):
     text: str = ""
     days: str = ""  # what was typed in a refused form
     washout_reason: str = ""
+
+
+@dataclass(frozen=True)
+class BehindReader:
+    """A reader who has cases left, and the letter that a reminder would be."""
+
+    reader: ReaderRow
+    pace: ReaderPace
+    letter: Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class LettersPage(Page):
+    """GET /studies/{code}/letters; form POST to it (fields kind, subject, text)."""
+
+    template: ClassVar[str] = "letters.html"
+    study: Study
+    behind: list[BehindReader]
+    resting: list[ReaderPace]  # whose washout is not over: they are not reminded
+    everybody: int  # readers who are people and whose part has not ended
+    sends_mail: bool  # a mail server is set
+    now: datetime
+    deliveries: list[Delivery] = field(default_factory=list[Delivery])  # just made
+    subject: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,8 @@ POST   /studies/{code}/invitations                 coordinator_only  401    401 
 GET    /studies/{code}/readers                     coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/readers/{person}            coordinator_only  303    303  404  403  403  200
 POST   /studies/{code}/readers/{person}/messages   coordinator_only  401    401  404  403  403  200
+GET    /studies/{code}/letters                     coordinator_only  303    303  404  403  403  200
+POST   /studies/{code}/letters                     coordinator_only  401    401  404  403  403  200
 POST   /studies/{code}/people/{person}/part        coordinator_only  401    401  404  403  403  303
 GET    /studies/{code}/consent                     coordinator_only  303    303  404  403  403  200
 POST   /studies/{code}/consent                     coordinator_only  401    401  404  403  403  303
@@ -177,6 +179,7 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         "/studies/{code}/cases/{case}/exclusion": {"reason": "No lesion."},
         "/studies/{code}/readings/{reading}/corrections": {"kind": "void", "reason": "A slip."},
         "/studies/{code}/readers/{person}/washout": {"days": "14", "reason": "Leaves."},
+        "/studies/{code}/letters": {"kind": "reminder"},
         "/studies/{code}/addition": {"reason": "More came."},
         "/studies/{code}/copy": {"new_code": "the-copy", "new_title": "The copy"},
         "/confirm": {"password": "not this"},

@@ -1,0 +1,130 @@
+"""Letters to many readers at once: remind who is behind, or write to everybody who reads."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from app.actions import write_messages
+from app.actions.design_study import find_study
+from app.db import monitor, people
+from app.db.session import Connection, Role
+from app.db.studies import Study
+from app.domain.access import Account
+from app.domain.errors import InvalidInput
+from app.mail import Message
+from app.web.access import CoordinatorConnection, CoordinatorOnly
+from app.web.rendering import render
+from app.web.routes.readers import site_address
+from app.web.services import services_of
+from app.web.study_pages import BehindReader, LettersPage
+
+router = APIRouter(prefix="/studies/{code}")
+
+
+@router.get("/letters")
+def show_letters(
+    request: Request, viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str
+) -> Response:
+    """Show who is behind and the letter they would get, and the form for a letter to all."""
+    return render(_page(request, connection, viewer, code))
+
+
+@router.post("/letters")
+def write_letters(
+    request: Request,
+    viewer: CoordinatorOnly,
+    code: str,
+    kind: Annotated[Literal["reminder", "message"], Form()] = "message",
+    subject: Annotated[str, Form()] = "",
+    text: Annotated[str, Form()] = "",
+) -> Response:
+    """Send a reminder to all who are behind, or a letter to all who read.
+
+    No transaction waits for the mail server; each letter is written down once it was tried.
+    """
+    services = services_of(request)
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        page = _page(request, connection, viewer, code)
+        if kind == "reminder":
+            letters = {str(row.reader.reader_id): row.letter for row in page.behind}
+        else:
+            try:
+                letters = _to_all(connection, page.study, subject, text)
+            except InvalidInput as refusal:
+                page = _page(
+                    request,
+                    connection,
+                    viewer,
+                    code,
+                    subject=subject,
+                    text=text,
+                    problem=str(refusal),
+                )
+                return render(page, status=refusal.status)
+    made = write_messages.deliver_all(services.settings.mail, list(letters.values()))
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        for person, delivery in zip(letters, made, strict=True):
+            write_messages.record_delivery(
+                connection, study=page.study.id, kind=kind, to=person, delivery=delivery, by=viewer
+            )
+        return render(_page(request, connection, viewer, code, deliveries=made))
+
+
+def _to_all(connection: Connection, study: Study, subject: str, text: str) -> dict[str, Message]:
+    """Return reader -> the coordinator's letter; raises InvalidInput."""
+    return {
+        str(row.reader_id): write_messages.own_message(email=row.email, subject=subject, text=text)
+        for row in people.readers_of(connection, study.id)
+        if row.active and not row.simulated
+    }
+
+
+def _page(
+    request: Request,
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    *,
+    deliveries: list[write_messages.Delivery] | None = None,
+    subject: str = "",
+    text: str = "",
+    problem: str | None = None,
+) -> LettersPage:
+    services = services_of(request)
+    now = services.clock()
+    study = find_study(connection, code=code)
+    paces = {row.reader_id: row for row in monitor.paces_of(connection, study.id)}
+    persons = [
+        row for row in people.readers_of(connection, study.id) if row.active and not row.simulated
+    ]
+    behind = [row for row in persons if paces[row.reader_id].pace.missing]
+    return LettersPage(
+        viewer=viewer,
+        problem=problem,
+        study=study,
+        behind=[
+            BehindReader(
+                row,
+                paces[row.reader_id],
+                write_messages.reminder_message(
+                    study=study,
+                    email=row.email,
+                    name=row.name,
+                    finished=paces[row.reader_id].pace.finished,
+                    assigned=len(paces[row.reader_id].states),
+                    address=site_address(request),
+                    by=viewer,
+                ),
+            )
+            for row in behind
+            if study.state == "open" and not paces[row.reader_id].waits(now)
+        ],
+        resting=[paces[row.reader_id] for row in behind if paces[row.reader_id].waits(now)],
+        everybody=len(persons),
+        sends_mail=services.settings.mail is not None,
+        now=now,
+        deliveries=deliveries or [],
+        subject=subject,
+        text=text,
+    )
