@@ -14,6 +14,7 @@ from app.web.access import refuse_undeclared
 from app.web.protection import Protection
 from app.web.refusals import add_refusals
 from app.web.rendering import STATIC
+from app.web.retrying import Retrying
 from app.web.routes import (
     accounts,
     addition,
@@ -87,6 +88,7 @@ def build_app(
         app.include_router(corner.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_refusals(app)
+    app.add_middleware(Retrying)
     refuse_undeclared(app)
     return app
 

@@ -14,7 +14,15 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, class_row, scalar_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from app.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refusal, Unavailable
+from app.domain.errors import (
+    BrokenOff,
+    Conflict,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    Unavailable,
+)
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -33,6 +41,12 @@ class Role(StrEnum):
 
 _REFUSALS: dict[str, type[Refusal]] = {"RR403": NotAllowed, "RR404": NotFound, "RR409": Conflict}
 
+# The server ends a transaction that idled; psycopg counts that among errors of a program.
+_UNREACHABLE = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
+# Serialization, deadlock, and a server that is stopped, was killed or is not up yet.
+_PASSING = {"40001", "40P01", "57P01", "57P02", "57P03"}
+
+CONNECT = 5  # seconds for a server that does not answer at all
 # A stuck lock or a forgotten transaction must not stop everybody else.
 _SETTINGS: dict[LiteralString, LiteralString] = {
     "search_path": "reread, jobs",
@@ -59,6 +73,7 @@ def role_conninfo(url: str, role: Role, *, secret: str | None, options: str = ""
     """Return the connection string of `url` with user and password of the role."""
     parts = {k: v for k, v in conninfo_to_dict(url).items() if k not in {"user", "password"}}
     password = {"password": role_password(secret, role)} if secret else {}
+    parts.setdefault("connect_timeout", CONNECT)
     options = f"{parts.pop('options', '')} {options}".strip()
     return make_conninfo("", **parts, **password, user=str(role), options=options or None)
 
@@ -77,10 +92,12 @@ class Database:
         *,
         secret: str | None,
         connections: int = 10,
+        wait: float = 10,
         prepares: bool = True,
         replica_url: str | None = None,
     ) -> None:
         self.url = url
+        self.wait = wait  # seconds until "busy" is said
         self._replica_url = replica_url or url
         self._secret = secret
         self._size = connections
@@ -122,8 +139,9 @@ class Database:
                 yield connection
         except PoolTimeout as error:
             raise Unavailable("The database is busy. Nothing was saved; try again.") from error
-        except psycopg.OperationalError as error:
-            raise Unavailable("The database cannot be reached. Try again in a moment.") from error
+        except _UNREACHABLE as error:
+            kind = BrokenOff if _passes(error) else Unavailable
+            raise kind("The database cannot be reached. Try again in a moment.") from error
         except psycopg.Error as error:
             raise _refusal(error) from error
 
@@ -142,11 +160,20 @@ class Database:
                     kwargs={} if self._prepares else {"prepare_threshold": None},
                     min_size=0,
                     max_size=self._size,
-                    timeout=10,
+                    timeout=self.wait,
+                    # The pool's own pauses between tries double for five minutes; after two
+                    # seconds it gives up, and the next request tries at once.
+                    reconnect_timeout=2,
                     open=True,
                     check=ConnectionPool.check_connection,
                 )
             return self._pools[url, role]
+
+
+def _passes(error: psycopg.Error) -> bool:
+    """Say whether another transaction, or the loss of the connection, ended this one."""
+    state = error.sqlstate
+    return state is None or state in _PASSING or state.startswith("08")
 
 
 def _refusal(error: psycopg.Error) -> Exception:

@@ -91,3 +91,7 @@ class Unavailable(Refusal):
     """Something this application needs is not there at the moment."""
 
     status = 503
+
+
+class BrokenOff(Unavailable):
+    """A transaction ended by something that passes; the same again may well succeed."""

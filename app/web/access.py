@@ -21,6 +21,7 @@ from app.domain.errors import NotAllowed, PasswordNeeded, SignInNeeded
 from app.web.api_access import token_exports, token_reads, token_writes
 from app.web.cookies import session_token
 from app.web.services import services_of
+from app.web.turns import Turn
 
 
 def anyone(request: Request) -> Account | None:
@@ -133,37 +134,41 @@ def _connect(request: Request, role: Role, actor: UUID | None) -> Generator[Conn
         yield connection
 
 
-def _as_account(request: Request) -> Generator[Connection]:
+def _as_account(request: Request, _turn: Turn) -> Generator[Connection]:
     yield from _connect(request, Role.ACCOUNT, None)
 
 
-def _as_reader(request: Request, account: ReaderOnly) -> Generator[Connection]:
+def _as_reader(request: Request, account: ReaderOnly, _turn: Turn) -> Generator[Connection]:
     yield from _connect(request, Role.READER, account.id)
 
 
-def _as_coordinator(request: Request, account: CoordinatorOnly) -> Generator[Connection]:
+def _as_coordinator(
+    request: Request, account: CoordinatorOnly, _turn: Turn
+) -> Generator[Connection]:
     yield from _connect(request, Role.COORDINATOR, account.id)
 
 
-def _as_watcher(request: Request, account: CoordinatorOnly) -> Generator[Connection]:
+def _as_watcher(request: Request, account: CoordinatorOnly, _turn: Turn) -> Generator[Connection]:
     database = services_of(request).database
     with database.begin_reading(Role.COORDINATOR, actor=account.id) as connection:
         yield connection
 
 
-def _as_analyst(request: Request, account: CoordinatorOnly) -> Generator[Connection]:
+def _as_analyst(request: Request, account: CoordinatorOnly, _turn: Turn) -> Generator[Connection]:
     yield from _connect(request, Role.ANALYST, account.id)
 
 
-def _as_adjudicator(request: Request, account: SignedIn) -> Generator[Connection]:
+def _as_adjudicator(request: Request, account: SignedIn, _turn: Turn) -> Generator[Connection]:
     yield from _connect(request, Role.ADJUDICATOR, account.id)
 
 
-def _as_auditor(request: Request, account: SignedIn) -> Generator[Connection]:
+def _as_auditor(request: Request, account: SignedIn, _turn: Turn) -> Generator[Connection]:
     yield from _connect(request, Role.AUDITOR, account.id)
 
 
-def _as_administrator(request: Request, account: AdministratorOnly) -> Generator[Connection]:
+def _as_administrator(
+    request: Request, account: AdministratorOnly, _turn: Turn
+) -> Generator[Connection]:
     yield from _connect(request, Role.ACCOUNT, account.id)
 
 

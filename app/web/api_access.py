@@ -15,6 +15,7 @@ from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import NotAllowed, SignInNeeded
 from app.web.services import services_of
+from app.web.turns import Turn
 
 PREFIX = "/api/"
 
@@ -63,17 +64,17 @@ TokenWrites = Annotated[Account, Depends(token_writes)]
 TokenExports = Annotated[Account, Depends(token_exports)]
 
 
-def _reading(request: Request, account: TokenReads) -> Generator[Connection]:
+def _reading(request: Request, account: TokenReads, _turn: Turn) -> Generator[Connection]:
     with services_of(request).database.begin(Role.COORDINATOR, actor=account.id) as connection:
         yield connection
 
 
-def _writing(request: Request, account: TokenWrites) -> Generator[Connection]:
+def _writing(request: Request, account: TokenWrites, _turn: Turn) -> Generator[Connection]:
     with services_of(request).database.begin(Role.COORDINATOR, actor=account.id) as connection:
         yield connection
 
 
-def _exporting(request: Request, account: TokenExports) -> Generator[Connection]:
+def _exporting(request: Request, account: TokenExports, _turn: Turn) -> Generator[Connection]:
     with services_of(request).database.begin(Role.ANALYST, actor=account.id) as connection:
         yield connection
 

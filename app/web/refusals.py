@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.domain.errors import (
+    BrokenOff,
     InvalidInput,
     PasswordNeeded,
     Refusal,
@@ -49,6 +50,7 @@ def _refused(request: Request, error: Exception) -> Response:
     response = _say(request, page)
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after)
+    request.state.broken_off = isinstance(error, BrokenOff)
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = "5"
     return response

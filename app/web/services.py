@@ -1,15 +1,18 @@
 """What every request uses: database, files, settings, clock. Built once, in app/main.py."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
+import anyio
 from starlette.requests import Request
 
 from app.db.session import Database
 from app.settings import Settings
 from app.storage import Storage
+
+AT_ONCE = 30  # requests at work; fewer than anyio has threads for their parts (turns.py)
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Services:
     database: Database
     storage: Storage
     clock: Callable[[], datetime]  # UTC; tests hand in their own
+    turns: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(AT_ONCE))
 
 
 def services_of(request: Request) -> Services:

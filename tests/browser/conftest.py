@@ -4,15 +4,12 @@ Any console error, page error or report of the content security policy fails the
 """
 
 import shutil
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import pytest
-import uvicorn
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -27,6 +24,7 @@ from app.main import build_site, utc_now
 from app.settings import Settings
 from app.storage import Storage
 from tests.conftest import PASSWORD, Cast
+from tests.web import live
 
 PATIENCE = 30_000  # ms; a machine may be busy with other tests
 expect.set_options(timeout=PATIENCE)
@@ -108,24 +106,10 @@ def serving(
     *,
     clock: Callable[[], datetime] = utc_now,
 ) -> Iterator[Site]:
-    """Run the site in a thread, as uvicorn runs it in production."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        settings = Settings.from_environment({"REREAD_STORAGE": storage.url})
-        config = uvicorn.Config(
-            build_site(settings, database, clock=clock),
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            yield Site(f"http://127.0.0.1:{port}", browser)
-        finally:
-            server.should_exit = True
-            thread.join()
+    """Run the site."""
+    settings = Settings.from_environment({"REREAD_STORAGE": storage.url})
+    with live.serving(build_site(settings, database, clock=clock)) as address:
+        yield Site(address, browser)
 
 
 @pytest.fixture
