@@ -14,7 +14,7 @@ import psycopg
 from app.db.embedded import DATABASE, MAJOR, PROGRAMS, create_database, get_server
 
 PR_SET_CHILD_SUBREAPER = 36
-PATIENCE = 120.0  # seconds for a start, on a busy machine
+PATIENCE = 300.0  # seconds for a start, on a very busy machine
 
 
 class OwnPostgres:
@@ -64,7 +64,7 @@ class OwnPostgres:
 
     def _answers(self) -> bool:
         with suppress(psycopg.OperationalError):
-            psycopg.connect(self.url(database="postgres"), connect_timeout=5).close()
+            psycopg.connect(self.url(database="postgres"), connect_timeout=60).close()
             return True
         return False
 
