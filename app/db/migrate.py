@@ -37,6 +37,11 @@ def stamp(administrator_url: str, revision: str) -> None:
         command.stamp(config, revision)
 
 
+def revisions() -> list[str]:
+    """Return every revision, the first one first."""
+    return [one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
 def newest_revision() -> str:
     """Return the revision this code was written for."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
