@@ -98,17 +98,28 @@ class ReadingMachine(RuleBasedStateMachine):
             return type(refusal)
         return None
 
+    # ------------------------------------------------------------ how each step is taken
+
+    def take_next(self, name: str) -> None:
+        with self.begin(name) as connection:
+            serve_next(connection, study=self.study.id)
+
+    def take_lock(self, name: str, assignment: UUID, phase: Phase, submission: Submission) -> None:
+        lock = lock_unaided if phase is Phase.UNAIDED else lock_aided
+        with self.begin(name) as connection:
+            lock(connection, assignment_id=assignment, submission=submission)
+
+    def take_reveal(self, name: str, assignment: UUID) -> None:
+        with self.begin(name) as connection:
+            reveal(connection, assignment_id=assignment)
+
     # ------------------------------------------------------------ acts
 
     @rule(name=readers)
     def serve(self, name: str) -> None:
-        def act() -> None:
-            with self.begin(name) as connection:
-                serve_next(connection, study=self.study.id)
-
         current = self.current(name)
         waiting = current is not None and current.state is ReadingState.ASSIGNED
-        refused = self.outcome(act)
+        refused = self.outcome(lambda: self.take_next(name))
         if waiting and not self.open:
             assert refused is Conflict
         else:
@@ -158,13 +169,17 @@ class ReadingMachine(RuleBasedStateMachine):
 
     def send(self, name: str, which: str, phase: Phase, submission: Submission) -> None:
         assignment, case = self.target(name, which)
-        lock = lock_unaided if phase is Phase.UNAIDED else lock_aided
+        self.send_to(name, assignment, case, phase, submission)
 
-        def act() -> None:
-            with self.begin(name) as connection:
-                lock(connection, assignment_id=assignment, submission=submission)
-
-        refused = self.outcome(act)
+    def send_to(
+        self,
+        name: str,
+        assignment: UUID,
+        case: ModelCase | None,
+        phase: Phase,
+        submission: Submission,
+    ) -> None:
+        refused = self.outcome(lambda: self.take_lock(name, assignment, phase, submission))
         if case is None:
             assert refused is NotFound
             return
@@ -207,12 +222,7 @@ class ReadingMachine(RuleBasedStateMachine):
     @rule(name=readers, which=targets)
     def ask_for_the_ai(self, name: str, which: str) -> None:
         assignment, case = self.target(name, which)
-
-        def act() -> None:
-            with self.begin(name) as connection:
-                reveal(connection, assignment_id=assignment)
-
-        refused = self.outcome(act)
+        refused = self.outcome(lambda: self.take_reveal(name, assignment))
         if case is None:
             assert refused is NotFound
         elif not self.open or case.state in {ReadingState.ASSIGNED, ReadingState.SERVED}:
