@@ -124,7 +124,7 @@ def build_worker(
         connector=procrastinate.PsycopgConnector(conninfo=database.conninfo(Role.WORKER))
     )
 
-    retry = procrastinate.RetryStrategy(max_attempts=TRIES)
+    retry = procrastinate.RetryStrategy(max_attempts=TRIES - 1)  # those after the first
 
     @queue.task(name=SCORE_IMAGES, queue=SCORING, retry=retry)
     def score_images(study_id: str, model_version_id: str, image_ids: list[str]) -> None:
