@@ -16,6 +16,7 @@ from app.actions.check_seen_before import SeenBefore
 from app.actions.design_study import STATEMENT
 from app.actions.list_deviations import Deviation
 from app.actions.manage_accounts import CONFIRMED
+from app.actions.sample_cases import COLUMNS, Explained
 from app.db.adjudication import AdjudicatedStudy
 from app.db.audit import AuditedStudy
 from app.db.readings import ReaderStudy
@@ -201,10 +202,12 @@ class StudyPage(Page):
 class ImportPage(Page):
     """GET and POST /studies/{code}/import.
 
-    Files: cases (a CSV) and images (a ZIP); field action: dry_run or import.
+    Files: cases (a CSV) and images (a ZIP); field action: dry_run or import. Samples to try it
+    with are at .../import/samples/{cases.csv, images.zip, columns.csv}.
     """
 
     template: ClassVar[str] = "import.html"
+    columns: ClassVar[tuple[Explained, ...]] = COLUMNS
     study: Study
     problems: tuple[Problem, ...] = ()
     summary: str | None = None  # of a dry run without problems: what would be imported

@@ -48,6 +48,7 @@ POST   /studies/new                                coordinator_only  401    401 
 GET    /studies/{code}                             coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/progress                    coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/import                      coordinator_only  303    303  404  403  403  200
+GET    /studies/{code}/import/samples/{name}       coordinator_only  303    303  404  403  403  404
 POST   /studies/{code}/import                      coordinator_only  401    401  404  403  403  303
 GET    /studies/{code}/addition                    coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/addition/progress           coordinator_only  303    303  404  403  403  200
