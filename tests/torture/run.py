@@ -23,7 +23,7 @@ from tests.torture.told import Told
 
 CALLS_A_CASE = 2
 IMAGES_A_KILL = 6
-WORKER_LIMIT = 300.0  # seconds: a lost job waits for a missed heartbeat and the next minute
+WORKER_LIMIT = 900.0  # seconds: a lost job waits for a missed heartbeat and the next minute
 LIMIT = 2 * 3600.0  # seconds; then the run is broken off and has failed
 
 
@@ -95,7 +95,7 @@ def _torture(size: Size, postgres: OwnPostgres, folder: Path) -> Outcome:
         told, killed = _read(size, postgres, webs, worker, prepared, say)
         if size.worker_kills:
             say("the worker finishes its images; jobs of killed ones are handed out again")
-            _let_worker_finish(worker, database, prepared, size, told)
+            _let_worker_finish(worker, database, prepared, size, told, say)
     finally:
         database.close()
         for program in (*webs, worker):
@@ -117,6 +117,7 @@ def _let_worker_finish(
     prepared: study.Prepared,
     size: Size,
     told: Told,
+    say: Callable[[str], None],
 ) -> None:
     worker.start()
     worker.wait_until_ready()
@@ -126,7 +127,8 @@ def _let_worker_finish(
         if time.monotonic() > ends or not worker.runs:
             told.breach(f"the worker scored {there} of {wanted} images:\n{worker.said()[-2000:]}")
             return
-        time.sleep(0.2)
+        say(f"scored {there} of {wanted} images")
+        time.sleep(5)
 
 
 def _read(
@@ -162,13 +164,15 @@ def _read(
     with ThreadPoolExecutor(len(readers) + len(killers)) as pool:
         running = [pool.submit(read) for read in readers]
         running += [pool.submit(kill, course, killed) for kill in killers]
-        while wait(running, timeout=5, return_when=FIRST_EXCEPTION).not_done:
-            say(f"acknowledged {course.acknowledged} of {size.submissions}, {killed}")
-            broken = any(one.done() and one.exception() for one in running)
-            if broken or course.seconds > LIMIT:
-                course.told.breach("broken off: a thread failed, or it took too long")
-                course.stop.set()
-                break
+        try:
+            while wait(running, timeout=5, return_when=FIRST_EXCEPTION).not_done:
+                say(f"acknowledged {course.acknowledged} of {size.submissions}, {killed}")
+                broken = any(one.done() and one.exception() for one in running)
+                if broken or course.seconds > LIMIT:
+                    course.told.breach("broken off: a thread failed, or it took too long")
+                    break
+        finally:
+            course.stop.set()  # Ctrl-C, too, ends every reader and killer
     for one in running:
         if (fault := one.exception()) is not None:
             course.told.breach(f"a thread failed: {fault!r}")
