@@ -132,6 +132,14 @@ def _add_running(commands: "_Commands") -> None:
         default="http://127.0.0.1:8000",
         help="of the site, where REREAD_PUBLIC_URL is not set (http://127.0.0.1:8000)",
     )
+    erase = _command(
+        commands,
+        "erase-person",
+        "people:erase_person",
+        "Remove a person's name and address from the database and its log; the readings stay.",
+    )
+    erase.add_argument("email", help="the e-mail address of the account")
+    erase.add_argument("--reason", required=True, help="why, for the log; without the name")
 
 
 def _add_backups(commands: "_Commands") -> None:
@@ -166,6 +174,12 @@ def _add_study(commands: "_Commands") -> None:
     import_.add_argument("--images", required=True, help="the folder or ZIP file of the images")
     import_.add_argument(
         "--dry-run", action="store_true", help="only check: list every problem, import nothing"
+    )
+    import_.add_argument(
+        "--attested",
+        action="store_true",
+        help="say that somebody looked at every picture: no face, name, date or other text that "
+        "tells who the patient is; needed for the import, and kept in the log",
     )
     score = _command(
         commands,

@@ -11,6 +11,8 @@ from app.db.session import Database
 from app.settings import Settings
 from app.storage import Storage
 from app.web.access import refuse_undeclared
+from app.web.observed import Metrics, Observed
+from app.web.patience import Patience
 from app.web.protection import Protection
 from app.web.refusals import add_refusals
 from app.web.rendering import STATIC
@@ -38,6 +40,7 @@ from app.web.routes import (
     results,
     seen_before,
     studies,
+    watching,
 )
 from app.web.services import Services
 
@@ -60,6 +63,7 @@ def build_app(
         openapi_url=None,
         max_body_size=LARGEST_FORM,
     )
+    app.state.metrics = Metrics()
     app.state.services = Services(settings, database, Storage(settings.storage_url), clock)
     for corner in (
         accounts,
@@ -67,6 +71,7 @@ def build_app(
         password_reset,
         administration,
         home,
+        watching,
         importing,
         studies,
         readers,
@@ -93,8 +98,13 @@ def build_app(
     return app
 
 
+def surround(app: FastAPI, *, public_url: str | None) -> ASGIApp:
+    """Put what every request goes through around the application."""
+    return Observed(Patience(Protection(app, public_url=public_url)), app.state.metrics)
+
+
 def build_site(
     settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now
 ) -> ASGIApp:
     """Build what the server runs: the application inside its protection."""
-    return Protection(build_app(settings, database, clock=clock), public_url=settings.public_url)
+    return surround(build_app(settings, database, clock=clock), public_url=settings.public_url)

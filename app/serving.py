@@ -34,7 +34,7 @@ def serve(on: Running, *, host: str, port: int, ready: Callable[[], None]) -> No
         build_site(on.settings, on.database),
         host=host,
         port=port,
-        log_level="warning",
+        log_config=None,  # as the process logs (app/logs.py)
         access_log=False,  # addresses carry invitation tokens
         server_header=False,
         ws="none",  # no page of ours speaks over WebSockets

@@ -24,6 +24,8 @@ KNOWN = {
     "REREAD_PROXY": "address of the one reverse proxy whose forwarded headers are believed",
     "REREAD_SMTP": "the mail server, e.g. smtp://user:password@mail.example.org:587; none: no mail",
     "REREAD_MAIL_FROM": "the address mails are sent from; needed with REREAD_SMTP",
+    "REREAD_LOG": "text (default) or json: the form of the log's lines",
+    "REREAD_METRICS_TOKEN": "at least 32 characters: opens /metrics and the details of /ready",
     "REREAD_SIGNING_KEY": "the file of the key that signs heads of the log; none: not signed",
     "REREAD_MODEL": "the folder of the model the worker loads (default: the demonstration model)",
     "REREAD_PRECISION": "float32 (default) or bfloat16: in what the worker's model computes",
@@ -31,6 +33,10 @@ KNOWN = {
 }
 SHORTEST_SECRET = 32
 Precision = Literal["float32", "bfloat16"]
+LogForm = Literal["text", "json"]
+# The first is the default.
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+LOG_FORMS: tuple[LogForm, ...] = ("text", "json")
 
 
 # Scheme -> how the connection is made secure, and the usual port.
@@ -70,6 +76,8 @@ class Settings:
     replica_url: str | None = None
     mail: MailSettings | None = None
     signing_key: Path | None = None
+    log_form: LogForm = "text"
+    metrics_token: str | None = field(default=None, repr=False)
 
     @property
     def secure_cookies(self) -> bool:
@@ -87,12 +95,7 @@ class Settings:
         url = environment.get("DATABASE_URL") or None
         if url and urlsplit(url).scheme not in {"postgresql", "postgres"}:
             raise BadSettingError("DATABASE_URL must begin with postgresql://")
-        secret = environment.get("REREAD_SECRET") or None
-        if secret is not None and len(secret) < SHORTEST_SECRET:
-            raise BadSettingError(
-                f"REREAD_SECRET has {len(secret)} characters; it needs {SHORTEST_SECRET} or more. "
-                'One is made by: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
-            )
+        secret = _secret(environment, "REREAD_SECRET")
         if url and secret is None:
             raise BadSettingError("With DATABASE_URL set, REREAD_SECRET must be set too.")
         data = Path(environment.get("REREAD_DATA") or ".reread").resolve()
@@ -108,9 +111,6 @@ class Settings:
                 f"REREAD_SIGNING_KEY names {key}, which is no file. One is made by: "
                 "reread signing-key FILE"
             )
-        precision = environment.get("REREAD_PRECISION") or "float32"
-        if precision not in {"float32", "bfloat16"}:
-            raise BadSettingError(f"REREAD_PRECISION is {precision!r}; float32 or bfloat16.")
         return cls(
             database_url=url,
             secret=secret,
@@ -118,12 +118,14 @@ class Settings:
             storage_url=environment.get("REREAD_STORAGE") or str(data / "files"),
             public_url=_public_url(environment.get("REREAD_PUBLIC_URL")),
             model_folder=Path(model) if model else None,
-            precision=cast("Precision", precision),
+            precision=cast("Precision", _one_of(environment, "REREAD_PRECISION", PRECISIONS)),
             proxy=proxy,
             signing_key=Path(key) if key else None,
             connections=_connections(environment.get("REREAD_CONNECTIONS")),
             pgbouncer=_is_yes("REREAD_PGBOUNCER", environment.get("REREAD_PGBOUNCER")),
             replica_url=_replica(environment.get("REREAD_REPLICA_URL"), url),
+            log_form=cast("LogForm", _one_of(environment, "REREAD_LOG", LOG_FORMS)),
+            metrics_token=_secret(environment, "REREAD_METRICS_TOKEN"),
             mail=_mail(environment.get("REREAD_SMTP"), environment.get("REREAD_MAIL_FROM")),
         )
 
@@ -146,6 +148,23 @@ def _replica(value: str | None, url: str | None) -> str | None:
     if value and not url:
         raise BadSettingError("REREAD_REPLICA_URL is a replica of DATABASE_URL, which is not set.")
     return value or None
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str | None:
+    value = environment.get(name) or None
+    if value is not None and len(value) < SHORTEST_SECRET:
+        raise BadSettingError(
+            f"{name} has {len(value)} characters; it needs {SHORTEST_SECRET} or more. "
+            'One is made by: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+        )
+    return value
+
+
+def _one_of(environment: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    value = environment.get(name) or known[0]
+    if value not in known:
+        raise BadSettingError(f"{name} is {value!r}; {' or '.join(known)}.")
+    return value
 
 
 def _public_url(value: str | None) -> str | None:

@@ -106,7 +106,11 @@ def cached_features(
             made = _encoded(series, chunks[number], pictures, backbone, views, augmentation)
             files[number] = _write(own, number, made)
             progress(chunks[number].stop, total)
-    mapped = tuple(np.load(file, mmap_mode="r") for file in files.values() if file is not None)
+    mapped = tuple(
+        np.load(file, mmap_mode="r", allow_pickle=False)
+        for file in files.values()
+        if file is not None
+    )
     return CachedFeatures(own, mapped, views)
 
 

@@ -268,6 +268,11 @@ def record_export(
     )
 
 
+# What spreadsheets take for the beginning of a formula, or skip on the way to one; the last four
+# are the wide forms of the first four, which some of them take for the same.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
 def table_csv(header: list[str], rows: list[list[object]]) -> bytes:
     """Return a table as CSV bytes."""
     out = io.StringIO()
@@ -279,7 +284,7 @@ def table_csv(header: list[str], rows: list[list[object]]) -> bytes:
 
 def safe_cell(value: object) -> object:
     """Keep a spreadsheet from taking text for a formula; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(value, str) and value.startswith(FORMULA):
         return "'" + value
     return value
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.db import cases, studies
-from app.db.session import Database, Role
+from app.db.results import record_event
+from app.db.session import Connection, Database, Role
 from app.domain.access import Account
 from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
 from app.domain.errors import Conflict, InvalidInput, Problem
@@ -17,6 +18,12 @@ from app.imaging import ImageCleaner
 from app.storage import Storage
 
 Progress = Callable[[int, int], None]  # images done, images in all
+
+# What a person says who imports pictures; the form and the command show this very sentence.
+ATTESTATION = (
+    "I have looked at every picture: none shows a face, a name, a date or other text that tells "
+    "who the patient is."
+)
 
 
 @dataclass(frozen=True)
@@ -89,8 +96,11 @@ def import_cases(
     progress: Progress,
     by: Account,
     without_diagnosis: bool = False,
+    attested: bool = False,
 ) -> ImportReport:
     """Import a case file into a draft; on any problem nothing is stored and InvalidInput says all.
+
+    `attested` says that a person has given ATTESTATION; the log then holds who did.
 
     Into an open study too, where the cases wait to be added (app.actions.add_cases). Decoding takes
     its time outside any transaction. The image files are written before the rows; where the rows
@@ -111,11 +121,33 @@ def import_cases(
             for case in report.file.cases:
                 new = _new_case(case, [stored[case.case_id, image.file] for image in case.images])
                 cases.insert_case(connection, new, study=study.id, by=by.id)
+            if attested:
+                _record_attestation(connection, study, images=len(stored), by=by)
     except BaseException:
         for image in stored.values():
             storage.delete(image.storage_key)
         raise
     return report
+
+
+def refuse_unattested(*, attested: bool) -> None:
+    """Raise InvalidInput where a person imports pictures without having looked at them."""
+    if not attested:
+        raise InvalidInput(
+            "Somebody has to look at the pictures first, and say so: no face, name, date or other "
+            "text that tells who the patient is. Nothing was imported."
+        )
+
+
+def _record_attestation(
+    connection: Connection, study: studies.Study, *, images: int, by: Account
+) -> None:
+    record_event(
+        connection,
+        study=study.id,
+        action="import.attested",
+        details={"statement": ATTESTATION, "images": images, "by": str(by.id)},
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -54,12 +55,20 @@ def make_token(
     return token
 
 
+@dataclass(frozen=True)
+class NoBearer:
+    """Why a token opens nothing; with its owner where it is only not for this."""
+
+    sentence: str
+    owner: Account | None = None
+
+
 def bearer_of(
     connection: Connection, *, token: str, scope: str, address: str, now: datetime
-) -> Account | str:
-    """Return whose token this is, or the sentence of the refusal.
+) -> Account | NoBearer:
+    """Return whose token this is, or why it opens nothing.
 
-    A sentence instead of an exception, so that the failure is counted: the caller commits. A token
+    A result instead of an exception, so that the failure is counted: the caller commits. A token
     nobody has counts like a wrong password from this network address; raises TooManyAttempts.
     """
     refuse_guessing_from(connection, address=address, now=now)
@@ -68,16 +77,20 @@ def bearer_of(
         accounts.insert_failure(
             connection, email_sha256=_digest("api token"), address=address, now=now
         )
-        return "This token is not known here. Send it as: Authorization: Bearer reread_..."
+        return NoBearer(
+            "This token is not known here. Send it as: Authorization: Bearer reread_..."
+        )
     if found.revoked_at is not None:
-        return f'The token "{found.name}" has been revoked.'
+        return NoBearer(f'The token "{found.name}" has been revoked.')
     if now >= found.expires_at:
-        return f'The token "{found.name}" has expired. Make a new one.'
+        return NoBearer(f'The token "{found.name}" has expired. Make a new one.')
     account = accounts.account_by_id(connection, found.account_id)
     if account is None:
-        return "The account of this token is disabled."
+        return NoBearer("The account of this token is disabled.")
     if scope not in found.scopes:
-        return f'The token "{found.name}" is for: {", ".join(found.scopes)}. This needs: {scope}.'
+        scopes = ", ".join(found.scopes)
+        sentence = f'The token "{found.name}" is for: {scopes}. This needs: {scope}.'
+        return NoBearer(sentence, account)
     if found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1):
         api_tokens.touch_token(connection, found.id, now=now)
     return account

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from app.actions.manage_accounts import add_account
 from app.actions.manage_own_account import make_reset_for
 from app.db import accounts
+from app.db.administrator import erase_person as erase
 from app.db.session import Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import InvalidInput, NotFound
@@ -39,6 +40,19 @@ def reset_password(arguments: argparse.Namespace, settings: Settings) -> int:
     address = settings.public_url or arguments.address.rstrip("/")
     print(f"This link sets a new password for {arguments.email}, once, for an hour:")
     print(f"{address}/new-password/{token}")
+    return 0
+
+
+def erase_person(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Remove name and address of a person from tables and log; the readings stay."""
+    with running(settings) as on:
+        done = erase(on.administrator_url, email=arguments.email, reason=arguments.reason)
+    if not done:
+        raise NotFound(f"There is no account with the address {arguments.email}.")
+    print(
+        "Name and address are gone from the database and its log; the readings stay under the "
+        "account's number. Backups and files exported before still hold what they held."
+    )
     return 0
 
 

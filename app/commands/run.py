@@ -5,10 +5,13 @@ import logging
 
 from app.db.migrate import migrate as migrate_database
 from app.demo import run_demo
+from app.logs import start_logging
 from app.running import running
 from app.serving import refuse_taken_port
 from app.serving import serve as run_server
-from app.settings import Settings
+from app.settings import LogForm, Settings
+
+_SERVING: dict[LogForm, int] = {"text": logging.WARNING, "json": logging.INFO}
 
 
 def demo(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -22,6 +25,9 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
     refuse_taken_port(arguments.host, arguments.port)
     address = settings.public_url or f"http://{arguments.host}:{arguments.port}"
 
+    # People on one machine want no line a request; who asks for JSON reads it with a program.
+    start_logging(settings.log_form, level=_SERVING[settings.log_form])
+
     def say() -> None:
         print(f"reread answers at {address} (Ctrl-C stops it).", flush=True)
 
@@ -34,8 +40,7 @@ def worker(arguments: argparse.Namespace, settings: Settings) -> int:
     """Score images as they are asked for, until Ctrl-C."""
     from app.worker import load_scorer, run_worker  # torch: only where a model is needed
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it logs every job's arguments
+    start_logging(settings.log_form, level=logging.INFO)
     with running(settings) as on:
         scorer = load_scorer(
             on.database,

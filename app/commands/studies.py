@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.actions import design_study
 from app.actions.export_pack import export_pack
-from app.actions.import_cases import ImportReport, check_cases, import_cases
+from app.actions.import_cases import ImportReport, check_cases, import_cases, refuse_unattested
 from app.actions.score_cases import request_scoring
 from app.actions.simulate_readers import Skill, simulate_readers
 from app.commands.people import find_coordinator
@@ -28,6 +28,8 @@ def import_(arguments: argparse.Namespace, settings: Settings) -> int:
     table = Path(arguments.cases)
     if not table.is_file():
         raise NotFound(f"There is no file {table}.")
+    if not arguments.dry_run:
+        refuse_unattested(attested=arguments.attested)
     run = _dry_run if arguments.dry_run else _import
     with running(settings) as on, open_image_source(Path(arguments.images)) as source:
         coordinator = find_coordinator(on, arguments.coordinator)
@@ -164,6 +166,7 @@ def _import(
             storage=on.storage,
             progress=progress,
             by=coordinator,
+            attested=True,
         )
 
 

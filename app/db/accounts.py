@@ -253,6 +253,11 @@ def settle_failure(connection: Connection, number: int) -> None:
     connection.execute("UPDATE sign_in_failure SET pending = false WHERE id = %s", [number])
 
 
+def record_refusal(connection: Connection, *, method: str, route: str) -> None:
+    """Write down that a request of the connection's actor was refused, once a minute at most."""
+    connection.execute("SELECT record_refusal(%s, %s)", [method, route])
+
+
 def record_event(
     connection: Connection, action: str, *, entity: str, details: dict[str, object]
 ) -> None:

@@ -1,5 +1,6 @@
 """What only the administrator of the database can read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -60,7 +61,15 @@ AUDITED = {
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
 _LIVING = ("account", "study", "invitation", "api_token", "password_reset")
 _OF_MODELS = ("model_version", "training_list")
-_KEPT = (*AUDITED, *_OF_MODELS, "training_image", "coordinator", "assignment", "audit_event")
+_KEPT = (
+    *AUDITED,
+    *_OF_MODELS,
+    "training_image",
+    "coordinator",
+    "assignment",
+    "audit_event",
+    "erasure",
+)
 _BESIDE = (
     "protocol_version",
     "case_exclusion",
@@ -70,7 +79,7 @@ _BESIDE = (
 )
 _IN_DRAFT = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction")
 GUARDS: dict[str, tuple[str, ...]] = {
-    "audit": (*AUDITED, *_OF_MODELS, "coordinator", *_LIVING),
+    "audit": (*AUDITED, *_OF_MODELS, "coordinator", "erasure", *_LIVING),
     "no_change": _KEPT,
     "no_delete": _LIVING,
     "no_truncate": (*_KEPT, *_LIVING),
@@ -179,8 +188,6 @@ def records_of(administrator_url: str, code: str) -> StudyRecords | None:
                JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE n.nspname = 'reread' AND NOT t.tgisinternal AND t.tgenabled = 'A'"""
         )
-        on_guard = {row[0] for row in found}
-        needed = {f"{table}.{guard}" for guard, tables in GUARDS.items() for table in tables}
         return StudyRecords(
             events=events,
             study=fetch_value(
@@ -188,8 +195,26 @@ def records_of(administrator_url: str, code: str) -> StudyRecords | None:
             ),
             rows={table: _rows(connection, table, key, study) for table, key in AUDITED.items()},
             orders=orders,
-            disabled_guards=sorted(needed - on_guard),
+            disabled_guards=missing_guards(row[0] for row in found),
         )
+
+
+def missing_guards(on_guard: Iterable[str]) -> list[str]:
+    """Return the guards (table.trigger) that are not among those that fire always."""
+    needed = {f"{table}.{guard}" for guard, tables in GUARDS.items() for table in tables}
+    return sorted(needed - set(on_guard))
+
+
+def erase_person(administrator_url: str, *, email: str, reason: str) -> bool:
+    """Remove name and address of a person everywhere; says whether there was such an account."""
+    with psycopg.connect(administrator_url, options=_OPTIONS) as connection:
+        person: UUID | None = fetch_value(
+            connection, "SELECT id FROM account WHERE email = %s", [email.strip().lower()]
+        )
+        if person is None:
+            return False
+        connection.execute("SELECT erase_person(%s, %s)", [person, reason])
+    return True
 
 
 def _orders(connection: Connection, study: UUID) -> list[StoredOrder]:

@@ -96,6 +96,34 @@ def all_events(connection: Connection, study: UUID, *, up_to: int) -> Generator[
         )
 
 
+def installation_events(
+    connection: Connection, *, before: int, kind: str, most: int
+) -> list[LoggedEvent]:
+    """Return events of the installation's own log, newest first; the actor administers it."""
+    return fetch_all(
+        connection,
+        LoggedEvent,
+        """SELECT e.seq, e.at, a.name AS actor_name, e.database_role, e.action, e.entity,
+               e.payload, e.hash
+           FROM installation_log(%s, %s, %s) e LEFT JOIN account a ON a.id::text = e.actor
+           ORDER BY e.seq DESC""",
+        [before, kind, most],
+    )
+
+
+def installation_kinds(connection: Connection) -> list[tuple[str, int]]:
+    """Return every kind of event in the installation's own log and how many there are of it."""
+    found = connection.execute("SELECT action, count FROM installation_kinds()")
+    return [(row[0], row[1]) for row in found]
+
+
+def installation_chain(connection: Connection) -> list[AuditEvent]:
+    """Return the installation's own log as a whole, in its order."""
+    return fetch_all(
+        connection, AuditEvent, "SELECT * FROM installation_log(%s, '', NULL) ORDER BY seq", [2**62]
+    )
+
+
 def record_look(connection: Connection, study: UUID, *, at_what: str) -> None:
     """Write down that the study's auditor looked."""
     connection.execute(

@@ -53,6 +53,8 @@ class ChainReport:
     unaided: int = 0
     reveals: int = 0
     aided: int = 0
+    emptied: dict[int, str] = field(default_factory=dict[int, str])  # event -> whose account
+    erased: set[str] = field(default_factory=set[str])
     problems: list[str] = field(default_factory=list[str])
 
 
@@ -90,6 +92,11 @@ def verify_chain(events: Iterable[AuditEvent], *, anchors: Iterable[Anchor] = ()
             report.problems.append(f"event {event.seq} is not the one that was anchored")
         _check_step(event, steps, report)
         report.events, report.head = event.seq, event.hash
+    report.problems += [
+        f"the payload of event {seq} is gone, and no erasure says why"
+        for seq, account in report.emptied.items()
+        if account not in report.erased
+    ]
     report.problems += [f"the chain ends before the anchored event {seq}" for seq in expected]
     return report
 
@@ -118,7 +125,12 @@ def _check_link(event: AuditEvent, report: ChainReport) -> None:
         report.problems.append(f"event {report.events + 1} is missing before event {event.seq}")
     if event.previous_hash != report.head:
         report.problems.append(f"event {event.seq} does not follow the event before it")
-    if hashlib.sha256(event.payload.encode()).hexdigest() != event.payload_sha256:
+    if event.action == "erasure.insert":
+        report.erased.add(event.entity)
+    if event.payload == "" and event.action.startswith("account."):
+        # A person was erased: the event's hash covers the digest of what it said, so it holds.
+        report.emptied[event.seq] = event.entity
+    elif hashlib.sha256(event.payload.encode()).hexdigest() != event.payload_sha256:
         report.problems.append(f"the payload of event {event.seq} was altered")
     if event_hash(event) != event.hash:
         report.problems.append(f"event {event.seq} was altered")

@@ -7,6 +7,7 @@ is not theirs does not exist.
 """
 
 from collections.abc import Generator
+from hmac import compare_digest
 from typing import Annotated
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from app.actions.manage_accounts import identify, password_is_fresh
 from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
-from app.domain.errors import NotAllowed, PasswordNeeded, SignInNeeded
+from app.domain.errors import NotAllowed, NotFound, PasswordNeeded, SignInNeeded
 from app.web.api_access import token_exports, token_reads, token_writes
 from app.web.cookies import session_token
 from app.web.services import services_of
@@ -44,7 +45,9 @@ def signed_in(request: Request) -> Account:
         raise SignInNeeded("Sign in first.")
     services = services_of(request)
     with services.database.begin(Role.ACCOUNT, actor=None) as connection:
-        return identify(connection, token=token, now=services.clock())
+        found = identify(connection, token=token, now=services.clock())
+    request.state.account = found  # whose request it is, for the log of refusals
+    return found
 
 
 def reader_only(request: Request) -> Account:
@@ -76,12 +79,28 @@ def administrator_only(request: Request) -> Account:
     return account
 
 
+def holds_operators_token(request: Request) -> bool:
+    """Say whether the request carries REREAD_METRICS_TOKEN, where there is one."""
+    token = services_of(request).settings.metrics_token
+    kind, _, sent = request.headers.get("authorization", "").partition(" ")
+    return bool(token) and kind == "Bearer" and compare_digest(sent.encode(), token.encode())
+
+
+def operator(request: Request) -> None:
+    """Permission: the token of those who watch the server; absent where none is set."""
+    if not services_of(request).settings.metrics_token:
+        raise NotFound("There is no such page.")
+    if not holds_operators_token(request):
+        raise NotAllowed("This is for the operator's token.")
+
+
 PERMISSIONS = (
     anyone,
     signed_in,
     reader_only,
     coordinator_only,
     administrator_only,
+    operator,
     token_reads,
     token_writes,
     token_exports,
@@ -92,6 +111,7 @@ SignedIn = Annotated[Account, Depends(signed_in)]
 ReaderOnly = Annotated[Account, Depends(reader_only)]
 CoordinatorOnly = Annotated[Account, Depends(coordinator_only)]
 AdministratorOnly = Annotated[Account, Depends(administrator_only)]
+Operator = Annotated[None, Depends(operator)]
 
 
 def routes_of(app: FastAPI) -> list[APIRoute]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.actions.manage_tokens import bearer_of
+from app.actions.manage_tokens import NoBearer, bearer_of
 from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import NotAllowed, SignInNeeded
@@ -37,8 +37,10 @@ def _holder(request: Request, sent: HTTPAuthorizationCredentials | None, scope: 
             address=request.client.host if request.client else "unknown",
             now=services.clock(),
         )
-    if isinstance(found, str):
-        raise NotAllowed(found) if "This needs" in found else SignInNeeded(found)
+    if isinstance(found, NoBearer):
+        request.state.account = found.owner  # whose request it is, for the log of refusals
+        raise NotAllowed(found.sentence) if found.owner else SignInNeeded(found.sentence)
+    request.state.account = found
     if found.role is not AccountRole.COORDINATOR:
         raise NotAllowed("The API is for the tokens of coordinators.")
     return found

@@ -14,6 +14,7 @@ from app.actions.between_cases import Between
 from app.actions.case_quality import CaseQuality
 from app.actions.check_seen_before import SeenBefore
 from app.actions.design_study import STATEMENT
+from app.actions.import_cases import ATTESTATION
 from app.actions.list_deviations import Deviation
 from app.actions.manage_accounts import CONFIRMED
 from app.actions.sample_cases import COLUMNS, Explained
@@ -202,8 +203,8 @@ class StudyPage(Page):
 class ImportPage(Page):
     """GET and POST /studies/{code}/import.
 
-    Files: cases (a CSV) and images (a ZIP); field action: dry_run or import. Samples to try it
-    with are at .../import/samples/{cases.csv, images.zip, columns.csv}.
+    Files: cases (a CSV) and images (a ZIP); field action: dry_run or import; attested: yes.
+    Samples to try it with are at .../import/samples/{cases.csv, images.zip, columns.csv}.
     """
 
     template: ClassVar[str] = "import.html"
@@ -212,6 +213,7 @@ class ImportPage(Page):
     problems: tuple[Problem, ...] = ()
     summary: str | None = None  # of a dry run without problems: what would be imported
     flagged: tuple[Problem, ...] = ()  # images to look at; they can be imported as they are
+    attestation: str = ATTESTATION
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,23 +8,29 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from app.db import accounts
+from app.db.session import Role
 from app.domain.errors import (
     BrokenOff,
     InvalidInput,
+    NotAllowed,
     PasswordNeeded,
     Refusal,
     SignInNeeded,
     TooManyAttempts,
     Unavailable,
 )
+from app.logs import request_id
 from app.web.pages import RefusalPage
 from app.web.rendering import render
+from app.web.services import services_of
 
 log = logging.getLogger("reread")
 
 _SENTENCES = {
     404: "There is no such page.",
     405: "This address cannot be used that way.",
+    408: "The form stopped arriving. Nothing was saved; send it again.",
     413: "More was sent than is accepted.",
 }
 
@@ -40,6 +46,8 @@ def add_refusals(app: FastAPI) -> None:
 def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, SignInNeeded) and request.method == "GET" and not _is_api(request):
         return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
+    if isinstance(error, NotAllowed):
+        _write_down(request)
     if isinstance(error, PasswordNeeded) and request.method == "GET":
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/confirm?next={quote(wanted)}", status_code=303)
@@ -54,6 +62,19 @@ def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = "5"
     return response
+
+
+def _write_down(request: Request) -> None:
+    """Let the log hold that this person's request was refused, whatever became of its own work."""
+    account = getattr(request.state, "account", None)
+    route = getattr(request.scope.get("route"), "path", None)
+    if account is None or route is None:
+        return
+    try:
+        with services_of(request).database.begin(Role.ACCOUNT, actor=account.id) as connection:
+            accounts.record_refusal(connection, method=request.method, route=route)
+    except Unavailable:
+        log.warning("a refusal could not be written down")
 
 
 def _is_api(request: Request) -> bool:
@@ -87,6 +108,9 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _bug(request: Request, error: Exception) -> Response:
     # The traceback goes to the log; neither it nor any study text goes into the page.
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    route = getattr(request.scope.get("route"), "path", "none")
+    log.error("%s %s failed", request.method, route, exc_info=error)
     sentence = "Something went wrong on the server. Nothing was saved by this request."
+    if number := request_id.get():
+        sentence += f" Its number in the server's log is {number}."
     return _say(request, RefusalPage(status=500, sentence=sentence))

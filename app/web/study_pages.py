@@ -151,6 +151,17 @@ class AuditPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InstallationLogPage(Page):
+    """GET /log: a page of the installation's own log, newest first."""
+
+    template: ClassVar[str] = "installation_log.html"
+    events: list[LoggedEvent]
+    kinds: list[tuple[str, int]]
+    kind: str
+    older: int | None  # the number to go on from
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountsPage(Page):
     """GET /accounts; forms POST /accounts/{id}/disabled (field disabled: yes or no)."""
 

@@ -35,4 +35,4 @@ def painted(seed: int, count: int, size: int, folder: Path, *, processes: int = 
                 pixels[first : first + len(chunk)] = chunk
         pixels.flush()
         unfinished.rename(file)
-    return np.load(file, mmap_mode="r")
+    return np.load(file, mmap_mode="r", allow_pickle=False)

@@ -66,7 +66,7 @@ def test_a_token_makes_a_study_imports_its_cases_and_invites(site: Site) -> None
     refused = client.post(address, files=wrong)
     assert refused.status_code == 422
     assert "row 3, column diagnosis" in refused.json()["problems"][0]
-    done = client.post(address, files=files, data={"dry_run": "false"})
+    done = client.post(address, files=files, data={"dry_run": "false", "attested": "true"})
     assert done.json()["imported"] is True
     assert client.get("/api/v1/studies/second").json()["cases"] == 2
     invited = client.post("/api/v1/studies/second/invitations", data={"email": "ruth@example.org"})

@@ -224,7 +224,7 @@ def test_i7_no_request_to_a_page_is_an_error_of_the_program(stage: Stage, person
     session = browser.cookies.get("reread")
     statuses: set[int] = set()
     for _, one in zip(range(FUZZ), shots(stage, person), strict=False):
-        if one.line.path == "/sign-out":
+        if one.line.path in {"/sign-out", "/ready"}:  # no worker runs, and /ready says so
             continue
         answer: Response = browser.request(one.line.method, one.path, **one.sent)
         statuses.add(answer.status_code)

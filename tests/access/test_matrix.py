@@ -43,6 +43,8 @@ GET    /account                                    signed_in         303    303 
 POST   /account/password                           signed_in         401    401  422  422  422  422
 POST   /account/sessions/ended                     signed_in         401    401  303  303  303  303
 POST   /account/sessions/{session}/ended           signed_in         401    401  404  404  404  404
+GET    /ready                                      anyone            503    503  503  503  503  503
+GET    /metrics                                    operator          404    404  404  404  404  404
 GET    /studies/new                                coordinator_only  303    303  200  403  403  200
 POST   /studies/new                                coordinator_only  401    401  303  403  403  409
 GET    /studies/{code}                             coordinator_only  303    303  404  403  403  200
@@ -73,6 +75,8 @@ GET    /studies/{code}/audit.jsonl                 signed_in         303    303 
 GET    /accounts                                   administrator_only 303   303  403  403  403  403
 GET    /accounts/{account}                         administrator_only 303   303  403  403  403  403
 POST   /accounts/{account}/reset                   administrator_only 401   401  403  403  403  403
+GET    /log                                        administrator_only 303   303  403  403  403  403
+GET    /log.jsonl                                  administrator_only 303   303  403  403  403  403
 POST   /accounts/{account}/disabled                administrator_only 401   401  403  403  403  403
 GET    /studies/{code}/design                      coordinator_only  303    303  404  403  403  200
 POST   /studies/{code}/design                      coordinator_only  401    401  404  403  403  303
@@ -157,7 +161,7 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         table, pack = case_files(1)
         return {
             "files": {"cases": ("cases.csv", table), "images": ("images.zip", pack)},
-            "data": {"action": "import"},
+            "data": {"action": "import", "attested": "yes"},
         }
     call = {"call": "BCC", "confidence": "70", "submission_id": str(uuid4())}
     forms = {

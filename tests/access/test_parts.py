@@ -59,6 +59,8 @@ OWN = {
 OPEN = {
     "ada": {
         "GET /accounts": 200,
+        "GET /log": 200,
+        "GET /log.jsonl": 200,
         "GET /": 303,
         "GET /accounts/{account}": 200,
         "POST /accounts/{account}/reset": 200,

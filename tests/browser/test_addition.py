@@ -26,6 +26,7 @@ def test_a_coordinator_adds_cases_to_an_open_study_and_sees_every_order_grow(
         page.set_input_files(
             "[name=images]", {"name": "images.zip", "mimeType": "application/zip", "buffer": images}
         )
+        page.get_by_label("I have looked at every picture").check()
         page.get_by_role("button", name="Import", exact=True).click()
         expect(page.get_by_text("3 cases wait, with 3 images")).to_be_visible()
         expect(page.get_by_role("button", name="Make the predictions")).to_be_visible()

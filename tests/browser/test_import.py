@@ -51,6 +51,7 @@ def test_an_import_shows_its_progress_and_stopped_it_leaves_nothing(
         cora.sign_in("cora@example.org")
         cora.goto("/studies/bcc-sk/import")
         choose(cora, 14)
+        cora.page.get_by_label("I have looked at every picture").check()
         cora.page.get_by_role("button", name="Import", exact=True).click()
         expect(cora.page.get_by_text("3 of 8 images checked and stored")).to_be_visible()
         expect(cora.page.get_by_role("button", name="Import", exact=True)).to_be_disabled()

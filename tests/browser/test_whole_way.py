@@ -136,6 +136,7 @@ def make_study(cora: Person, table: bytes, pack: bytes) -> None:
     expect(cora.page.get_by_text("Nothing was imported")).to_be_visible()
     expect(cora.page.get_by_role("cell", name="diagnosis", exact=True).first).to_be_visible()
     upload(cora, table, pack)
+    cora.page.get_by_label("I have looked at every picture").check()
     cora.page.get_by_role("button", name="Import", exact=True).click()
     expect(cora.page.get_by_text(f"{CASES} cases").first).to_be_visible()
 

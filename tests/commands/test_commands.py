@@ -57,7 +57,9 @@ def test_a_study_from_the_command_line_from_import_to_proof(
     assert run("score", "s1") == 1
     assert 'There is no study named "s1"' in capsys.readouterr().err
 
-    assert run(*import_it, str(data / "images.zip")) == 0
+    assert run(*import_it, str(data / "images.zip")) == 1
+    assert "look at the pictures first" in capsys.readouterr().err
+    assert run(*import_it, str(data / "images.zip"), "--attested") == 0
     assert "Imported: 6 cases with 6 images (own columns): 4 BCC, 2 SK." in capsys.readouterr().out
     assert run("score", "s1") == 0
     assert "6 of 6 images and 6 of 6 cases" in capsys.readouterr().out
@@ -90,7 +92,7 @@ def test_an_import_with_mistakes_lists_them_all_and_changes_nothing(
     (data / "images.zip").write_bytes(broken.getvalue())
     capsys.readouterr()
     arguments = ("import", "--study", "s1", str(data / "cases.csv"), "--images")
-    assert run(*arguments, str(data / "images.zip")) == 1
+    assert run(*arguments, str(data / "images.zip"), "--attested") == 1
     said = capsys.readouterr().out
     for place in ("row 2, column diagnosis", "row 3, column image", "row 4, column image", "row 5"):
         assert place in said

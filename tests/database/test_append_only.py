@@ -40,6 +40,10 @@ def read(open_copy: Cast) -> Cast:
     rows_of_seen_before(open_copy)
     with superuser(open_copy) as owner:
         owner.execute(
+            """INSERT INTO erasure (account_id, reason)
+               SELECT id, 'For a test.' FROM account WHERE email = 'rolf@example.org'"""
+        )
+        owner.execute(
             """INSERT INTO invitation
                    (study_id, email, token_sha256, invited_by, created_at, expires_at)
                SELECT id, 'ruth@example.org', sha256('x'), created_by, now(), now() FROM study"""
@@ -72,6 +76,21 @@ def test_d4_no_row_is_updated_even_by_the_superuser(
         ).fetchone()[0]
     with pytest.raises(psycopg.Error, match="never changed or removed"):
         attempt(read, f"UPDATE {{table}} SET {column} = {column}", table, replica=replica)  # noqa: S608
+
+
+@pytest.mark.parametrize("table", KEPT)
+def test_s7_without_its_guard_the_same_update_goes_through(read: Cast, table: str) -> None:
+    """So that it is this guard which the test above proves, and not another reason."""
+    with superuser(read) as owner:
+        column = owner.execute(
+            """SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0
+               AND attgenerated = '' AND attidentity = '' ORDER BY attnum LIMIT 1""",
+            [table],
+        ).fetchone()[0]
+        owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER no_change")
+        done = owner.execute(f"UPDATE {table} SET {column} = {column}")  # noqa: S608
+        owner.rollback()
+    assert done.rowcount > 0
 
 
 @both_ways

@@ -188,7 +188,14 @@ RIGHTS = {
     },
 }
 FUNCTIONS = {
-    "reread_account": {"actor", "record_event"},
+    "reread_account": {
+        "actor",
+        "installation_kinds",
+        "installation_log",
+        "readiness",
+        "record_event",
+        "record_refusal",
+    },
     "reread_reader": {
         "actor",
         "reveal_ai",

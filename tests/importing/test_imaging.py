@@ -183,6 +183,13 @@ def test_i1_what_is_no_photograph_is_refused_in_words(data: bytes, said: str) ->
     assert said in refused(data)
 
 
+def test_p2_a_dicom_file_is_refused_by_name_and_never_read() -> None:
+    """Its attributes would name the patient: there is no way in for any of them."""
+    said = refused(bytes(128) + b"DICM" + b"\x10\x00\x10\x00PN\x08\x00DOE^JANE" + bytes(400))
+    assert "DICOM" in said
+    assert "DOE" not in said
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_i1_a_picture_that_is_cut_short_is_refused_wherever_it_is_cut(kind: str) -> None:
     whole = hostile.saved(hostile.photograph(), kind)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from app import __version__
 from app.actions.verify_pack import verify_pack
+from app.domain.allocation import ALGORITHM
 from app.domain.errors import Conflict, InvalidInput
 from tests.conftest import Cast
 from tests.pack.conftest import export
@@ -68,6 +70,16 @@ def test_a_zip_file_and_a_folder_hold_the_same(folder: Path, packed: Path) -> No
             assert top == "bcc-sk"
             assert archive.read(entry) == (folder / name).read_bytes()
             assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+
+
+def test_x2_results_name_the_data_the_seed_and_the_software(finished: Cast, folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    study = json.loads((folder / "study.json").read_text())["study"]
+    assert manifest["data_sha256"] == finished.reload().data_sha256
+    assert manifest["software_version"] == __version__
+    assert (study["seed"], study["allocation_algorithm"]) == (1, ALGORITHM)
+    methods = (folder / "methods.md").read_text()
+    assert __version__ in methods
 
 
 def test_p5_a_pack_names_nobody(folder: Path) -> None:

@@ -84,3 +84,22 @@ def test_every_file_of_tests_that_the_document_names_exists() -> None:
     named = NAMED.findall(TEXT)
     assert len(named) > 80
     assert [file for file, _test in named if not (TESTS / file).is_file()] == []
+
+
+VALIDATION = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+CLAUSES = [
+    [cell.strip() for cell in line.strip("|").split(" | ")]
+    for line in VALIDATION.splitlines()
+    if re.match(r"\| \d", line)
+]
+
+
+def test_every_clause_has_a_test_that_exists_or_says_whose_it_is() -> None:
+    assert len(CLAUSES) == 17 + 17 + 17
+    for clause in CLAUSES:
+        named = NAMED.findall(clause[-1])
+        assert len(clause) == 4
+        assert named or "**yours**" in clause[-1] or "**not met**" in clause[-1], clause[0]
+        for file, test in named:
+            assert test, f"{clause[0]} names a file and no test of it"
+            assert test in functions_of(TESTS / file), f"{clause[0]}: {file}::{test}"

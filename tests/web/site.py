@@ -12,9 +12,8 @@ from app.actions.manage_accounts import ABSOLUTE
 from app.db import accounts
 from app.db.session import Database, Role
 from app.domain.access import Account
-from app.main import build_app
+from app.main import build_app, surround
 from app.settings import Settings
-from app.web.protection import Protection
 from tests.conftest import Cast
 
 ADDRESS = "http://127.0.0.1:8000"
@@ -51,7 +50,7 @@ class Site:
         settings = Settings.from_environment(environment)
         self.app: FastAPI = build_app(settings, cast.database, clock=self.clock)
         self.address = public_url or ADDRESS
-        self.protected = Protection(self.app, public_url=public_url)
+        self.protected = surround(self.app, public_url=public_url)
 
     def browser(self, account: Account | None = None, **headers: str) -> TestClient:
         """A browser, signed in where an account is given; it follows no redirect by itself."""

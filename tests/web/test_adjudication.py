@@ -29,7 +29,9 @@ def files_without_diagnosis(*, filled: bool = False) -> dict[str, tuple[str, byt
 def import_them(site: Site, **form: str) -> str:
     cora = site.browser(site.cast.cora)
     files = files_without_diagnosis()
-    return cora.post("/studies/bcc-sk/import", files=files, data={"action": "import", **form}).text
+    return cora.post(
+        "/studies/bcc-sk/import", files=files, data={"action": "import", "attested": "yes", **form}
+    ).text
 
 
 def test_without_the_box_a_missing_diagnosis_is_a_problem_and_with_it_a_given_one(

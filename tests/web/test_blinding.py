@@ -296,7 +296,7 @@ def crawl(site: Site, name: str) -> list[Response]:
         answers = Crawl(site, browser, assignments).run()
     assert len(answers) >= 80
     assert {answer.status_code for answer in answers} >= {200, 403, 404, 405}
-    assert all(answer.status_code < 500 for answer in answers)
+    assert all(answer.status_code < 500 or answer.url.path == "/ready" for answer in answers)
     return answers
 
 

@@ -14,6 +14,7 @@ from tests.reading.steps import close, superuser
 from tests.web.site import Site
 
 IMPORT = "/studies/bcc-sk/import"
+ATTESTED = {"action": "import", "attested": "yes"}
 LINES = {"Accept": importing.LINES}
 
 
@@ -37,7 +38,7 @@ def lines_of(text: str) -> list[dict[str, object]]:
 
 def test_every_image_is_told_of_and_the_last_line_leads_on(draft: Cast) -> None:
     cora = Site(draft).browser(draft.cora)
-    answer = cora.post(IMPORT, files=files(3, first=6), data={"action": "import"}, headers=LINES)
+    answer = cora.post(IMPORT, files=files(3, first=6), data=ATTESTED, headers=LINES)
     assert answer.headers["content-type"].startswith(importing.LINES)
     *steps, last = lines_of(answer.text)
     assert steps == [{"done": number, "total": 3} for number in (1, 2, 3)]
@@ -51,7 +52,7 @@ def test_a_dry_run_ends_with_the_page_and_stores_nothing(draft: Cast) -> None:
     *steps, last = lines_of(answer.text)
     assert len(steps) == 3
     assert "Dry run without problems" in last["html"]
-    problems = cora.post(IMPORT, files=files(2), data={"action": "import"}, headers=LINES)
+    problems = cora.post(IMPORT, files=files(2), data=ATTESTED, headers=LINES)
     assert "is already in the study" in lines_of(problems.text)[-1]["html"]
     assert count_of(draft) == 6
 
@@ -65,7 +66,7 @@ def test_a_refusal_and_a_fault_end_with_their_sentence(
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(importing, "import_cases", fails)
-    answer = cora.post(IMPORT, files=files(), data={"action": "import"}, headers=LINES)
+    answer = cora.post(IMPORT, files=files(), data=ATTESTED, headers=LINES)
     assert "nothing was imported" in lines_of(answer.text)[-1]["html"]
     assert "a fault of ours" not in answer.text
 
@@ -73,7 +74,7 @@ def test_a_refusal_and_a_fault_end_with_their_sentence(
 def test_a_closed_study_refuses_line_by_line_too(site: Site) -> None:
     close(site.cast)
     cora = site.browser(site.cast.cora)
-    answer = cora.post(IMPORT, files=files(), data={"action": "import"}, headers=LINES)
+    answer = cora.post(IMPORT, files=files(), data=ATTESTED, headers=LINES)
     assert "is closed: cases are imported before" in lines_of(answer.text)[-1]["html"]
 
 

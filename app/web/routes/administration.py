@@ -1,4 +1,4 @@
-"""The installation's accounts, for its administrators; nothing of any study."""
+"""The installation's accounts and its own log, for its administrators; nothing of any study."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -7,17 +7,21 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import manage_accounts, manage_own_account
-from app.db import accounts
+from app.db import accounts, audit
 from app.db.session import Connection
+from app.domain.audit_chain import event_to_json
 from app.domain.errors import NotFound
 from app.web.access import AdministratorConnection, AdministratorOnly, FreshPassword
 from app.web.account_pages import HelpPage
 from app.web.cookies import site_address
 from app.web.rendering import render
 from app.web.services import services_of
-from app.web.study_pages import AccountsPage
+from app.web.study_pages import AccountsPage, InstallationLogPage
 
 router = APIRouter()
+
+A_PAGE = 100
+NEWEST = 2**62
 
 
 @router.get("/accounts")
@@ -60,6 +64,42 @@ def _person(connection: Connection, account: UUID) -> accounts.AccountRow:
         if found.id == account and not found.simulated and found.disabled_at is None:
             return found
     raise NotFound("There is no such account of a person, or it is disabled.")
+
+
+@router.get("/log")
+def show_log(
+    viewer: AdministratorOnly,
+    connection: AdministratorConnection,
+    before: int = NEWEST,
+    kind: str = "",
+) -> Response:
+    """Show a page of the installation's own log, newest first; the look is itself an event."""
+    _note_look(connection, "log")
+    events = audit.installation_events(
+        connection, before=min(before, NEWEST), kind=kind, most=A_PAGE
+    )
+    older = events[-1].seq if len(events) == A_PAGE else None
+    kinds = audit.installation_kinds(connection)
+    return render(
+        InstallationLogPage(viewer=viewer, events=events, kinds=kinds, kind=kind, older=older)
+    )
+
+
+@router.get("/log.jsonl")
+def download_log(
+    _viewer: AdministratorOnly, connection: AdministratorConnection, _fresh: FreshPassword
+) -> Response:
+    """Give the whole of it, one event a line, as a chain that can be checked."""
+    _note_look(connection, "log.jsonl")
+    lines = "".join(event_to_json(e) + "\n" for e in audit.installation_chain(connection))
+    headers = {"Content-Disposition": 'attachment; filename="installation-log.jsonl"'}
+    return Response(lines, media_type="application/jsonl", headers=headers)
+
+
+def _note_look(connection: Connection, page: str) -> None:
+    accounts.record_event(
+        connection, "installation.viewed", entity="installation", details={"page": page}
+    )
 
 
 @router.post("/accounts/{account}/disabled")

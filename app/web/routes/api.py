@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from app.actions import design_study, export_study, invite_people
 from app.actions.analyse_study import analyse_study
 from app.actions.export_pack import pack_to_send
-from app.actions.import_cases import check_cases, import_cases
+from app.actions.import_cases import check_cases, import_cases, refuse_unattested
 from app.db import audit, monitor, people, studies
 from app.db.session import Connection, Role
 from app.db.studies import Study
@@ -176,8 +176,13 @@ def import_files(
     cases: Annotated[UploadFile, File()],
     images: Annotated[UploadFile, File()],
     dry_run: Annotated[bool, Form()] = True,  # noqa: FBT002 - a field of the form
+    attested: Annotated[bool, Form()] = False,  # noqa: FBT002
 ) -> ImportAnswer:
-    """Check a table of cases and a ZIP of their images; store them with dry_run=false."""
+    """Check a table of cases and a ZIP of their images; store them with dry_run=false.
+
+    Storing needs attested=true: a person has looked at every picture, and none shows a face, a
+    name, a date or other text that tells who the patient is.
+    """
     services = services_of(request)
     with services.database.begin(Role.COORDINATOR, actor=by.id) as connection:
         study = design_study.find_study(connection, code=code)
@@ -196,6 +201,7 @@ def import_files(
             if report.problems:
                 raise InvalidInput("There are things to mend.", report.problems)
             return ImportAnswer(imported=False, summary=report.summary)
+        refuse_unattested(attested=attested)
         report = import_cases(
             services.database,
             study=study,
@@ -205,6 +211,7 @@ def import_files(
             storage=services.storage,
             progress=lambda _done, _total: None,
             by=by,
+            attested=True,
         )
     return ImportAnswer(imported=True, summary=report.summary)
 

@@ -1,12 +1,12 @@
-"""The first page after signing in, and the health check."""
+"""The first page after signing in."""
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from app.db import adjudication, audit, readings, studies
 from app.db.session import Connection, Role
 from app.domain.access import AccountRole
-from app.web.access import Anyone, SignedIn
+from app.web.access import SignedIn
 from app.web.pages import CoordinatorHomePage, ReaderHomePage, StudyLine
 from app.web.rendering import render
 from app.web.services import services_of
@@ -37,14 +37,6 @@ def show_home(request: Request, viewer: SignedIn) -> Response:
         viewer=viewer, studies=lines, adjudicated=adjudicated, audited=audited
     )
     return render(page)
-
-
-@router.get("/health")
-def health(request: Request, _viewer: Anyone) -> Response:
-    """Say whether the application and its database answer."""
-    with services_of(request).database.begin(Role.ACCOUNT, actor=None) as connection:
-        connection.execute("SELECT 1")
-    return PlainTextResponse("ok")
 
 
 def _study_lines(connection: Connection) -> list[StudyLine]:

@@ -15,7 +15,12 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from app.actions import sample_cases
 from app.actions.design_study import find_study
-from app.actions.import_cases import Progress, check_cases, import_cases
+from app.actions.import_cases import (
+    Progress,
+    check_cases,
+    import_cases,
+    refuse_unattested,
+)
 from app.db.session import Role
 from app.db.studies import Study
 from app.domain.access import Account
@@ -72,6 +77,7 @@ def import_files(
     images: Annotated[UploadFile, File()],
     action: Annotated[str, Form()] = "dry_run",
     without_diagnosis: Annotated[str, Form()] = "",
+    attested: Annotated[str, Form()] = "",
 ) -> Response:
     """Check the files, and on "import" store them when nothing is to mend.
 
@@ -88,6 +94,7 @@ def import_files(
         images=images,
         store=action == "import",
         without_diagnosis=without_diagnosis == "yes",
+        attested=attested == "yes",
     )
     if LINES not in request.headers.get("accept", ""):
         return run(_no_progress)
@@ -105,12 +112,14 @@ def _run(
     images: UploadFile,
     store: bool,
     without_diagnosis: bool,
+    attested: bool,
 ) -> Response:
     table = cases.file.read(LARGEST_TABLE)
     name = cases.filename or "cases.csv"
     try:
         with open_image_source(images.file, name=images.filename or "images.zip") as source:
             if store:
+                refuse_unattested(attested=attested)
                 import_cases(
                     services.database,
                     study=study,
@@ -121,6 +130,7 @@ def _run(
                     progress=progress,
                     by=viewer,
                     without_diagnosis=without_diagnosis,
+                    attested=True,
                 )
                 page = "/addition" if study.state == "open" else ""
                 return RedirectResponse(f"/studies/{study.code}{page}", status_code=303)
