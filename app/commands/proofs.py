@@ -26,10 +26,14 @@ def verify(arguments: argparse.Namespace, settings: Settings) -> int:
     if path.is_file() or (path / "manifest.json").is_file():
         if arguments.files:
             raise InvalidInput("--files is for a study in the database; a pack is checked whole.")
-        kept = _kept(arguments, study_of_pack(path)) if arguments.anchors else ()
-        return say_verdict(
-            verify_pack(path, anchors=given, kept=kept, public_key=arguments.public_key)
-        )
+        try:
+            kept = _kept(arguments, study_of_pack(path)) if arguments.anchors else ()
+            verdict = verify_pack(path, anchors=given, kept=kept, public_key=arguments.public_key)
+        except InvalidInput as refusal:
+            for problem in refusal.problems:  # what is wrong with a ZIP file, entry by entry
+                print(problem)
+            raise
+        return say_verdict(verdict)
     if arguments.public_key and not arguments.anchors:
         raise InvalidInput("--public-key is for a pack, or for a file of anchors (--anchors).")
     with running(settings) as on:

@@ -10,7 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import __version__
+from app.actions.analysis_report import html_report
 from app.actions.pack.derived import FROM_READINGS, results_of
+from app.actions.pack.figures import planned_figures
+from app.actions.pack.methods import methods_text
 from app.actions.pack.texts import texts_of
 from app.domain.audit_chain import (
     FIRST_PREVIOUS,
@@ -96,6 +99,17 @@ class Forgery:
         )
         for name, text in texts_of(facts):
             (self / name).write_text(text)
+        self.remake_report(readings, cases, methods_text(facts))
+
+    def remake_report(self, readings: bytes, cases: bytes, methods: str) -> None:
+        results, _ = results_of(readings, cases, positive="BCC")
+        if results is not None:
+            figures = [
+                (figure.shows, (self / figure.name).read_bytes())
+                for figure in planned_figures(readings, results)
+                if figure.name.endswith(".svg") and (self / figure.name).exists()
+            ]
+            (self / "report.html").write_text(html_report(results, figures, methods=methods))
 
     def remake_manifest(self) -> None:
         """Cover up in manifest.json."""

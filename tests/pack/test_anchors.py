@@ -119,7 +119,7 @@ def test_l4_a_forged_pack_is_found_by_the_file_of_anchors(
     kept = Anchor(len(events), events[-1].hash)
     line = anchor_line("bcc-sk", kept, at=datetime(2027, 3, 1, tzinfo=UTC))
     file.write_text(line)
-    (forgery / "README.md").write_text("another")
+    (forgery / "figures/forest.pdf").write_text("another")
     forgery.remake_export()
     assert verify_pack(forgery.folder).problems == ()
     assert run(str(forgery.folder), anchors=str(file)) == 1

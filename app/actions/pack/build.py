@@ -9,13 +9,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.resources import files as resources
 from typing import Any
 
 from app import __version__
 from app.actions.analysis_report import html_report
 from app.actions.export_study import check_frozen, counted_csv, others_csv, readings_of
 from app.actions.pack import tables
+from app.actions.pack.check_fixed import LOADERS, loader
 from app.actions.pack.codebook import codebook_chunks
 from app.actions.pack.derived import imrmc_of, results_of, wide_chunks
 from app.actions.pack.figures import draw_figures
@@ -36,8 +36,6 @@ from app.domain.study_facts import NEEDED_ACTIONS, history_of, study_facts
 from app.signing import HeadSigner
 from app.statistics.study import StudyAnalysis
 from app.storage import Storage
-
-LOADERS = ("load.R", "load.py")
 
 
 @dataclass(frozen=True)
@@ -108,9 +106,10 @@ def write_pack(
     if analysis is not None:
         put("report.html", html_report(analysis, figures, methods=methods_text(facts)).encode())
     put("codebook.csv", codebook_chunks())
-    put("README.md", readme(study).encode())
+    about = readme(title=study.title, code=study.code, demonstration=study.demonstration)
+    put("README.md", about.encode())
     for name in LOADERS:
-        put(name, resources("app.actions.pack.loaders").joinpath(name).read_bytes())
+        put(name, loader(name))
     last = _record(connection, study, put.digests, by)
     head = Anchor(0, "")
 

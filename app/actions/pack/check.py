@@ -22,6 +22,9 @@ class Check:
     digests: dict[str, str] = field(default_factory=dict[str, str])  # as found
     checked: list[str] = field(default_factory=list[str])
     problems: list[str] = field(default_factory=list[str])
+    methods: str | None = (
+        None  # the methods text as it must be; None where it was not written again
+    )
 
     def text(self, name: str) -> str:
         """Return a file's text; a problem and nothing where it is no text."""

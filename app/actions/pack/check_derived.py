@@ -3,10 +3,14 @@
 import hashlib
 import json
 
+from app.actions.analysis_report import html_report
 from app.actions.pack.check import Check
 from app.actions.pack.derived import FROM_READINGS, results_of
+from app.actions.pack.figures import planned_figures
 from app.actions.pack.source import read_whole
 from app.domain.same_numbers import differences
+from app.domain.strict_json import parse_json
+from app.statistics.study import StudyAnalysis
 
 
 def check_derived(check: Check) -> None:
@@ -28,14 +32,31 @@ def check_derived(check: Check) -> None:
 
 def _check_results(check: Check, readings: bytes) -> None:
     cases = read_whole(check.source, "cases.csv") if "cases.csv" in check.digests else b""
-    _, made = results_of(readings, cases, positive=check.manifest.positive)
+    results, made = results_of(readings, cases, positive=check.manifest.positive)
     try:
-        found: object = json.loads(check.text("results.json"))
-    except ValueError:
-        check.problems.append("results.json: it is not JSON")
+        found: object = parse_json(check.text("results.json"))
+    except ValueError as fault:
+        check.problems.append(f"results.json: it cannot be read ({fault})")
         return
     check.add("results.json", differences(found, json.loads(made)))
     check.checked.append(
         "every number of results.json computed again from readings and cases (to 1e-9), with "
         "readings-wide.csv and readings.imrmc (to the byte)"
+    )
+    if results is not None and check.methods is not None:
+        _check_report(check, readings, results, check.methods)
+
+
+def _check_report(check: Check, readings: bytes, results: StudyAnalysis, methods: str) -> None:
+    """Write the report again around the pack's own figures, which are not drawn again."""
+    figures = [
+        (figure.shows, read_whole(check.source, figure.name))
+        for figure in planned_figures(readings, results)
+        if figure.name in check.digests and figure.name.endswith(".svg")
+    ]
+    made = html_report(results, figures, methods=methods).encode()
+    if hashlib.sha256(made).hexdigest() != check.digests.get("report.html"):
+        check.problems.append("report.html: it is not what results, figures and methods make")
+    check.checked.append(
+        "report.html written again around the pack's figures; the figures were not drawn again"
     )

@@ -8,6 +8,8 @@ from typing import Any, cast
 from app import __version__
 from app.actions.export_study import WHY, safe_cell
 from app.actions.pack.check import NOT_THE_FILE, Check
+from app.actions.pack.check_fixed import check_fixed
+from app.actions.pack.methods import methods_text
 from app.actions.pack.texts import texts_of
 from app.domain.audit_chain import AuditEvent
 from app.domain.counted import BESIDE
@@ -21,6 +23,7 @@ from app.domain.logged_tables import (
     rows_of_log,
     tables_of_log,
 )
+from app.domain.strict_json import parse_json
 from app.domain.study_facts import NEEDED_ACTIONS, Row, history_of, study_facts
 
 OTHERS = "readings_not_counted.csv"
@@ -70,7 +73,7 @@ def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
         if one != other:
             check.problems.append(f"manifest.json: {name} is {one!r}, the log says {other!r}")
     try:
-        found = cast("dict[str, Any]", json.loads(check.text("study.json")))
+        found = cast("dict[str, Any]", parse_json(check.text("study.json")))
         models = {str(model["id"]): dict(model) for model in found["models"]}
         same = found["study"] == logged
         history = history_of(
@@ -142,10 +145,14 @@ def _check_texts(check: Check, events: list[AuditEvent], study: Row, models: _Mo
         results=json.loads(check.text("results.json")),
         software_version=__version__,
     )
+    check.methods = methods_text(facts)
     for name, text in texts_of(facts):
         if check.digests.get(name) != hashlib.sha256(text.encode()).hexdigest():
             check.problems.append(f"{name}: it is not what the study's log and files say")
-    check.checked.append("methods, flow and checklists written again from log and files")
+    check_fixed(check, study)
+    check.checked.append(
+        "methods, flow, checklists, README, codebook and loaders written again from log and files"
+    )
 
 
 def _add_models_and_simulated(

@@ -1,6 +1,6 @@
 """The figures of a pack, from the bytes of readings.csv."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +12,15 @@ from app.statistics.study_figures import averaged_roc_figure, bars_figure, fores
 
 
 @dataclass(frozen=True)
+class PlannedFigure:
+    """A figure that a pack has where the readings make it: its file, what it shows, its drawing."""
+
+    name: str
+    shows: str
+    draw: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
 class DrawnFigure:
     """A figure: the name of its file, what it shows, and its bytes."""
 
@@ -20,8 +29,8 @@ class DrawnFigure:
     content: bytes
 
 
-def draw_figures(content: bytes, results: StudyAnalysis) -> Iterator[DrawnFigure]:
-    """Draw what the readings make: of all readers as SVG and PDF, of each reader as SVG."""
+def planned_figures(content: bytes, results: StudyAnalysis) -> Iterator[PlannedFigure]:
+    """Plan the figures: of all readers as SVG and PDF, of each reader as SVG."""
     options = AnalysisOptions(positive=results.positive)
     table = table_of(read_file(content, "readings.csv", options), options)
     about = f"positive class {results.positive}"
@@ -35,30 +44,28 @@ def draw_figures(content: bytes, results: StudyAnalysis) -> Iterator[DrawnFigure
         ),
         ("right-calls", "Share of right calls", partial(bars_figure, results)),
     )
+    forms: tuple[Form, ...] = ("svg", "pdf")
     for name, shows, draw in together:
-        for form in ("svg", "pdf"):
-            drawn = _drawn(draw, form)
-            if drawn is not None:
-                yield DrawnFigure(f"figures/{name}.{form}", f"{shows}, {about}", drawn)
+        for form in forms:
+            path = f"figures/{name}.{form}"
+            yield PlannedFigure(path, f"{shows}, {about}", partial(draw, form=form))
     for reader in results.readers:
-        each = (
-            (
-                "roc",
-                "ROC curves",
-                partial(roc_figure, table, reader.reader, positive=results.positive, sha256=sha256),
-            ),
-            ("changes", "Changed calls", partial(reclassification_figure, results, reader.reader)),
-        )
-        for name, shows, draw in each:
-            drawn = _drawn(draw, "svg")
-            if drawn is not None:
-                about_reader = f"{shows} of reader {reader.reader}, {about}"
-                yield DrawnFigure(f"figures/{name}-{reader.reader}.svg", about_reader, drawn)
+        roc = partial(roc_figure, table, reader.reader, positive=results.positive, sha256=sha256)
+        changes = partial(reclassification_figure, results, reader.reader)
+        for name, shows, draw in (
+            ("roc", "ROC curves", roc),
+            ("changes", "Changed calls", changes),
+        ):
+            path = f"figures/{name}-{reader.reader}.svg"
+            about_reader = f"{shows} of reader {reader.reader}, {about}"
+            yield PlannedFigure(path, about_reader, partial(draw, form="svg"))
 
 
-def _drawn(draw: "partial[bytes]", form: Form) -> bytes | None:
-    """Return the figure, or None where the readings do not make it."""
-    try:
-        return draw(form=form)
-    except ValueError:
-        return None
+def draw_figures(content: bytes, results: StudyAnalysis) -> Iterator[DrawnFigure]:
+    """Draw the figures that the readings make."""
+    for figure in planned_figures(content, results):
+        try:
+            drawn = figure.draw()
+        except ValueError:  # these readings do not make it
+            continue
+        yield DrawnFigure(figure.name, figure.shows, drawn)

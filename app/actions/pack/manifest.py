@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from app.domain.errors import InvalidInput
+from app.domain.strict_json import parse_json
 
 PACK_VERSION = 1
 
@@ -45,7 +46,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 def parse_manifest(content: bytes) -> Manifest:
     """Read manifest.json; raises InvalidInput where it is none, or of another version."""
     try:
-        raw = cast("dict[str, Any]", json.loads(content))
+        raw = cast("dict[str, Any]", parse_json(content))
         version = raw["pack_version"]
         found = Manifest(
             study=str(raw["study"]),

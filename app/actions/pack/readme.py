@@ -1,7 +1,6 @@
 """The README of a pack: what lies where, and how to check it."""
 
 from app import __version__
-from app.db.studies import Study
 
 FILES: dict[str, str] = {
     "readings.csv": "every locked call: one row per reader, case and modality",
@@ -27,18 +26,18 @@ FILES: dict[str, str] = {
 }
 
 
-def readme(study: Study) -> str:
+def readme(*, title: str, code: str, demonstration: bool) -> str:
     """Return README.md."""
     rows = "\n".join(f"| `{name}` | {what} |" for name, what in FILES.items())
-    demonstration = (
+    warning = (
         "\n**This is a demonstration study. Its numbers say nothing about skin cancer.**\n"
-        if study.demonstration
+        if demonstration
         else ""
     )
-    return f"""# {study.title}
+    return f"""# {title}
 
-The export of the reader study `{study.code}`, unblinded, made by reread {__version__}.
-{demonstration}
+The export of the reader study `{code}`, unblinded, made by reread {__version__}.
+{warning}
 | file | what it holds |
 |---|---|
 {rows}
