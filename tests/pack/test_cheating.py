@@ -90,26 +90,26 @@ def test_l4_rows_sorted_anew_are_found(forgery: Forgery) -> None:
     assert "readings.csv" in found_in(forgery)
 
 
-def test_l4_a_correction_taken_out_of_every_file_is_found(forgery: Forgery) -> None:
-    """The call as it was locked counts again, and nobody ever corrected anything."""
-    locked = {
-        row["reading_id"]: row
-        for row in rows_of(forgery, "readings_not_counted.csv")
-        if row["not_counted_because"] == "corrected"
-    }
-    assert locked
+def without_the_correction(forgery: Forgery) -> None:
+    """Nobody ever corrected anything, say tables, settings and whatever follows from them."""
+    others = rows_of(forgery, "readings_not_counted.csv")
+    assert {row["not_counted_because"] for row in others} == {"correction_not_used"}
 
     def undo(rows: Rows) -> None:
         for row in rows:
-            if row["reading_id"] in locked:
-                row.update({name: locked[row["reading_id"]][name] for name in row})
-                row["corrected"] = "no"
+            row["corrected"] = "no"
 
     forgery.rewrite("readings.csv", undo)
+    header, *_ = (forgery / "readings_not_counted.csv").read_text().splitlines()
+    (forgery / "readings_not_counted.csv").write_text(f"{header}\n")
     study = json.loads((forgery / "study.json").read_text())
     (forgery / "study.json").write_text(json.dumps(study | {"corrections": []}))
     forgery.remake_derived()
-    assert {"readings.csv", "study.json"} <= found_in(forgery)
+
+
+def test_l4_a_correction_taken_out_of_every_file_is_found(forgery: Forgery) -> None:
+    without_the_correction(forgery)
+    assert {"readings_not_counted.csv", "study.json"} <= found_in(forgery)
 
 
 def test_l4_a_correction_taken_out_of_the_log_as_well_is_found_only_by_the_anchor(
@@ -119,22 +119,7 @@ def test_l4_a_correction_taken_out_of_the_log_as_well_is_found_only_by_the_ancho
     anchor = verify_pack(forgery.folder).head
     events = [e for e in forgery.events() if e.action != "reading_correction.insert"]
     forgery.store(rehashed(renumbered(events)))
-    others = rows_of(forgery, "readings_not_counted.csv")
-    assert {row["not_counted_because"] for row in others} == {"corrected"}
-
-    def undo(rows: Rows) -> None:
-        for row in rows:
-            for held in others:
-                if row["reading_id"] == held["reading_id"]:
-                    row.update({name: held[name] for name in row})
-                    row["corrected"] = "no"
-
-    forgery.rewrite("readings.csv", undo)
-    header, *_ = (forgery / "readings_not_counted.csv").read_text().splitlines()
-    (forgery / "readings_not_counted.csv").write_text(f"{header}\n")
-    study = json.loads((forgery / "study.json").read_text())
-    (forgery / "study.json").write_text(json.dumps(study | {"corrections": []}))
-    forgery.remake_derived()
+    without_the_correction(forgery)
     assert found_in(forgery) == set(), "if this is found now, say so in docs/export.md"
     problems = verify_pack(forgery.folder, anchors=[anchor]).problems
     assert any(problem.startswith("audit.jsonl: ") for problem in problems)
