@@ -1,5 +1,6 @@
 """Cases, images and reference standard as they are imported; images as the worker needs them."""
 
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from uuid import UUID
 
@@ -157,6 +158,30 @@ def measured_images(connection: Connection, study: UUID) -> list[MeasuredImage]:
         MeasuredImage(case, position, None if numbers[0] is None else ImageQuality(*numbers))
         for case, position, *numbers in found
     ]
+
+
+def storage_keys(connection: Connection, study: UUID) -> list[str]:
+    """Return where the images lie of cases that are part of the study and not excluded."""
+    found = connection.execute(
+        """SELECT i.storage_key FROM image i JOIN study_case c ON c.id = i.case_id
+           WHERE c.study_id = %(study)s
+           AND c.addition <= (SELECT count(*) FROM case_addition WHERE study_id = %(study)s)
+           AND c.id NOT IN (SELECT case_id FROM case_exclusion WHERE study_id = %(study)s)
+           ORDER BY i.storage_key""",
+        {"study": study},
+    )
+    return [row[0] for row in found]
+
+
+def copy_cases(
+    connection: Connection, *, from_study: UUID, into_study: UUID, copies: Mapping[str, str]
+) -> int:
+    """Copy a study's cases into an empty draft; `copies`: storage key -> that of the copy."""
+    return fetch_value(
+        connection,
+        "SELECT copy_cases(%s, %s, %s, %s)",
+        [from_study, into_study, list(copies), list(copies.values())],
+    )
 
 
 def image_key(connection: Connection, *, case: UUID, position: int) -> str | None:

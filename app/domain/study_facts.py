@@ -68,6 +68,7 @@ class StudyFacts:
     versions: tuple[Row, ...]  # of the protocol, the first one first
     overrides: tuple[tuple[str, int, str], ...]  # reader, days of washout, reason
     corrections: tuple[tuple[str, str], ...]  # void or correct, reason
+    copied: int  # cases that were copied from the study that the study's row names
     additions: tuple[tuple[int, str], ...]  # cases added to the open study, reason
     never_added: int  # cases that were imported while it was open and were never added
     readers: tuple[ReaderFacts, ...]
@@ -128,6 +129,7 @@ def study_facts(
         additions=tuple(
             (int(row["cases"]), str(row["reason"])) for row in rows.get("case_addition", [])
         ),
+        copied=sum(row.get("copied_from") is not None for row in rows.get("study_case", [])),
         never_added=sum(
             row.get("addition", 0) > len(rows.get("case_addition", []))
             for row in rows.get("study_case", [])

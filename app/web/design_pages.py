@@ -88,12 +88,14 @@ def _whole(text: str, what: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class DesignPage(Page):
-    """GET and POST /studies/{code}/design (fields of DesignForm); POST /studies/{code}/copy."""
+    """GET and POST /studies/{code}/design (fields of DesignForm); POST .../copy (with_cases)."""
 
     template: ClassVar[str] = "design.html"
     study: Study
     form: DesignForm
     versions: list[ProtocolVersion]
+    cases: int  # that could come along with a copy
+    with_cases: bool = False
     new_code: str = ""
     new_title: str = ""
 

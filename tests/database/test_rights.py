@@ -206,6 +206,7 @@ FUNCTIONS = {
     },
     "reread_coordinator": {
         "actor",
+        "copy_cases",
         "coordinated",
         "coordinates",
         "in_my_studies",

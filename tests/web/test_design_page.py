@@ -4,11 +4,15 @@ import re
 
 import pytest
 
-from app.actions.design_study import design_of
+from app.actions.design_study import create_study, design_of
+from app.db import cases
 from app.db.session import Role
+from app.domain.errors import NotAllowed
 from app.domain.study_design import StudyDesign
+from app.storage import Storage
 from tests.access.test_protection import study_digest
 from tests.conftest import Cast, score_by_hand
+from tests.reading.steps import exclude, superuser
 from tests.web.site import Site
 
 FORM = {
@@ -124,3 +128,84 @@ def test_a_copy_takes_the_settings_and_nothing_else(site: Site) -> None:
     again = cora.post("/studies/bcc-sk/copy", data=copy)
     assert again.status_code == 409
     assert "already a study named" in again.text
+
+
+def images_of(cast: Cast, code: str) -> list[tuple[object, ...]]:
+    with superuser(cast) as owner:
+        return owner.execute(
+            """SELECT i.sha256, i.storage_key, c.code, c.purpose, d.diagnosis, d.source,
+                   o.code AS was, d.recorded_by
+               FROM study s JOIN study_case c ON c.study_id = s.id
+               JOIN image i ON i.case_id = c.id JOIN reference_diagnosis d ON d.case_id = c.id
+               LEFT JOIN study_case o ON o.id = c.copied_from
+               WHERE s.code = %s ORDER BY i.sha256""",
+            [code],
+        ).fetchall()
+
+
+def test_b9_cases_come_along_under_new_codes_with_diagnoses_that_nobody_is_shown(
+    site: Site,
+) -> None:
+    cast = site.cast
+    exclude(cast)
+    cora = site.browser(cast.cora)
+    assert "Its 5 cases come along" in cora.get("/studies/bcc-sk/design").text
+    copy = {"new_code": "second", "new_title": "The second", "with_cases": "yes"}
+    assert cora.post("/studies/bcc-sk/copy", data=copy).status_code == 303
+    before = [row for row in images_of(cast, "bcc-sk") if row[2] != "c000"]
+    after = images_of(cast, "second")
+    assert [row[0] for row in after] == [row[0] for row in before], "the same pictures"
+    assert {row[1] for row in after}.isdisjoint({row[1] for row in before}), "files of their own"
+    assert [row[3:6] for row in after] == [row[3:6] for row in before]
+    assert [row[6] for row in after] == [row[2] for row in before], "where each comes from"
+    assert sorted(row[2] for row in after) == [f"case-{n:05}" for n in range(1, 6)]
+    assert {row[7] for row in after} == {cast.cora.id}
+    for row in after:
+        assert cast.storage.get(row[1]) == cast.storage.get(
+            next(old[1] for old in before if old[0] == row[0])
+        )
+    with superuser(cast) as owner:
+        assert owner.execute(
+            "SELECT copied_from, state FROM study WHERE code = 'second'"
+        ).fetchone() == ("bcc-sk", "draft")
+    page = cora.get("/studies/second/cases").text
+    assert "5 cases with 5 images; 0 have a prediction" in page
+    assert "c001" not in page
+
+
+def test_a_copy_that_is_refused_leaves_no_files(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is taken: found after the files were copied, which go again."""
+    stored: list[str] = []
+    gone: list[str] = []
+    put, delete = Storage.put, Storage.delete
+
+    def count_put(self: Storage, data: bytes, *, suffix: str) -> str:
+        stored.append(put(self, data, suffix=suffix))
+        return stored[-1]
+
+    def count_delete(self: Storage, key: str) -> None:
+        gone.append(key)
+        delete(self, key)
+
+    monkeypatch.setattr(Storage, "put", count_put)
+    monkeypatch.setattr(Storage, "delete", count_delete)
+    copy = {"new_code": "bcc-sk", "new_title": "The same", "with_cases": "yes"}
+    answer = site.browser(site.cast.cora).post("/studies/bcc-sk/copy", data=copy)
+    assert answer.status_code == 409
+    assert "already a study named" in answer.text
+    assert 'name="with_cases" value="yes" checked' in answer.text
+    assert stored == gone
+    assert len(stored) == 6
+
+
+def test_a3_nobody_copies_the_cases_of_a_study_that_is_not_theirs(site: Site) -> None:
+    cast = site.cast
+    with cast.begin(Role.COORDINATOR, cast.olga) as connection:
+        mine = create_study(connection, code="olgas", title="Olga's", by=cast.olga)
+    with (
+        pytest.raises(NotAllowed, match="coordinator of both studies"),
+        cast.begin(Role.COORDINATOR, cast.olga) as connection,
+    ):
+        cases.copy_cases(connection, from_study=cast.study.id, into_study=mine, copies={})

@@ -97,6 +97,11 @@ def cases(facts: StudyFacts) -> str:
     said = (
         f"{count(facts.cases, 'case')} with {count(facts.images, 'image')} were imported: {truth}."
     )
+    if facts.copied:
+        said += (
+            f" {count(facts.copied, 'case was', 'cases were')} copied, under new codes, from the "
+            f"study `{facts.study['copied_from']}` of the same installation."
+        )
     if facts.patients:
         said += f" They are of {count(facts.patients, 'patient')}."
     if facts.training:

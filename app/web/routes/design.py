@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import amend_study, design_study
 from app.actions.copy_study import copy_study
-from app.db import cases, protocols
-from app.db.session import Connection
+from app.db import cases, protocols, studies
+from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput
 from app.domain.study_design import StudyDesign
 from app.web.access import CoordinatorConnection, CoordinatorOnly
 from app.web.design_pages import DesignForm, DesignPage, PreviewPage
 from app.web.rendering import render
+from app.web.services import services_of
 
 router = APIRouter(prefix="/studies/{code}")
 
@@ -79,26 +80,39 @@ def show_preview(
 
 @router.post("/copy")
 def copy(
+    request: Request,
     viewer: CoordinatorOnly,
-    connection: CoordinatorConnection,
     code: str,
     new_code: Annotated[str, Form()] = "",
     new_title: Annotated[str, Form()] = "",
+    with_cases: Annotated[str, Form()] = "",
 ) -> Response:
-    """Make a new draft with the same settings; no case, no reader and no reading goes with it."""
-    study = design_study.find_study(connection, code=code)
+    """Make a new draft with the same settings, and the cases if wanted; no reader, no reading."""
+    services = services_of(request)
+    with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+        study = design_study.find_study(connection, code=code)
     try:
-        copy_study(connection, study=study, code=new_code, title=new_title, by=viewer)
-    except (InvalidInput, Conflict) as refusal:
-        page = _page(
-            connection,
-            viewer,
-            code,
-            new_code=new_code,
-            new_title=new_title,
-            problem=str(refusal),
+        copy_study(
+            services.database,
+            services.storage,
+            study=study,
+            code=new_code,
+            title=new_title,
+            with_cases=with_cases == "yes",
+            by=viewer,
         )
-        return render(page, status=refusal.status)
+    except (InvalidInput, Conflict) as refusal:
+        with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
+            page = _page(
+                connection,
+                viewer,
+                code,
+                new_code=new_code,
+                new_title=new_title,
+                with_cases=with_cases == "yes",
+                problem=str(refusal),
+            )
+            return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{new_code.strip()}/design", status_code=303)
 
 
@@ -110,6 +124,7 @@ def _page(
     form: DesignForm | None = None,
     new_code: str = "",
     new_title: str = "",
+    with_cases: bool = False,
     problem: str | None = None,
 ) -> DesignPage:
     study = design_study.find_study(connection, code=code)
@@ -122,4 +137,6 @@ def _page(
         versions=protocols.versions_of(connection, study.id),
         new_code=new_code,
         new_title=new_title,
+        with_cases=with_cases,
+        cases=studies.counts_of(connection, study.id).cases,
     )
