@@ -13,10 +13,9 @@ from tests.torture.postgres import OwnPostgres
 from tests.torture.programs import Program, Web
 from tests.torture.study import READ
 
+WORKER_PATIENCE = 900.0  # seconds for a worker to load its model and store an image
 PATIENCE = 60.0  # seconds for service to be back after Postgres is; how long it took is printed
-SLACK = (
-    40  # acknowledged calls beyond the next kill's point, so that service can be seen to be back
-)
+SLACK = 40  # calls beyond the next kill's point, so that service can be seen to be back
 
 
 @dataclass
@@ -77,6 +76,7 @@ def _kill_postgres(postgres: OwnPostgres, killed: Killed, course: Course) -> Non
     killed.postgres += 1
     postgres.start()
     began, before = time.monotonic(), course.acknowledged
+    course.reach = max(course.reach, before + SLACK)  # readers who ran ahead may go on
     while course.acknowledged == before and time.monotonic() - began < PATIENCE:
         if course.stop.wait(0.01) or before >= course.submissions:
             return  # nobody is left to ask
@@ -88,25 +88,29 @@ def kill_worker(
 ) -> None:
     """Kill the worker in the middle of its images, this often; it is left stopped."""
     chance = random.Random(seed)  # noqa: S311 - a simulation
+    before = 0
     while killed.worker < times and not course.stop.is_set():
-        before = _predictions(url)
+        before = max(before, _predictions(url))
         worker.start()
         wanted = before + chance.randint(1, 4)
         began = time.monotonic()
-        while worker.runs and time.monotonic() - began < 120 and not course.stop.wait(0.02):
-            if _predictions(url) >= wanted:
-                break
-        time.sleep(chance.uniform(0, 0.1))
-        if worker.runs:  # one that could not reach its database has ended by itself
+        while _predictions(url) < wanted:
+            if course.stop.wait(0.02) or not worker.runs:
+                break  # one that could not reach its database has ended by itself
+            if time.monotonic() - began > WORKER_PATIENCE:
+                raise RuntimeError(f"the worker stores nothing:\n{worker.said()[-2000:]}")
+        else:
+            time.sleep(chance.uniform(0, 0.1))
             worker.kill()
             killed.worker += 1
+    worker.kill()
 
 
 def _predictions(url: str) -> int:
-    """How many there are; none while Postgres is away."""
+    """How many images have theirs; -1 while Postgres is away."""
     try:
-        with psycopg.connect(url, connect_timeout=2) as connection:
+        with psycopg.connect(url, connect_timeout=60) as connection:
             row = connection.execute("SELECT count(*) FROM reread.prediction").fetchone()
     except psycopg.OperationalError:
-        return 0
+        return -1
     return row[0] if row else 0

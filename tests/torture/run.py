@@ -22,7 +22,7 @@ from tests.torture.reader import Reader
 from tests.torture.told import Told
 
 CALLS_A_CASE = 2
-IMAGES_A_KILL = 6
+IMAGES_A_KILL = 12
 WORKER_LIMIT = 900.0  # seconds: a lost job waits for a missed heartbeat and the next minute
 LIMIT = 2 * 3600.0  # seconds; then the run is broken off and has failed
 
