@@ -123,6 +123,7 @@ def ask_for_scores(database: Database, prepared: Prepared) -> None:
                 study=prepared.scored.id,
                 model_version=model[0],
                 images=images[start : start + IMAGES_A_JOB],
+                priority=jobs.FIRST_SCORING,
             )
 
 
