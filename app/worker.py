@@ -16,9 +16,10 @@ from procrastinate.jobs import Status
 from app.actions.register_training import register_training_images
 from app.db import cases, predictions
 from app.db.jobs import FIRST_SCORING, SCORE_IMAGES, SCORING
-from app.db.session import Database, Role
+from app.db.session import Connection, Database, Role
 from app.domain.errors import Unavailable
 from app.storage import Storage
+from models.errors import PrecisionError
 from models.precision import Precision
 from models.predict import DEFAULT_FOLDER, ImagePrediction, Predictor
 
@@ -62,7 +63,8 @@ class Scorer:
 
         `progress` is called with the number stored by each batch. An image that cannot be scored
         does not hold up the others; its error is raised when they are stored.
-        Raises ValueError when the job asks for another model than this worker has loaded.
+        Raises ValueError when the job asks for another model than this worker has loaded, and
+        PrecisionError when the study was scored in another precision.
         """
         if model_version != self.model_version:
             raise ValueError(
@@ -73,6 +75,8 @@ class Scorer:
         with self._database.begin(Role.WORKER, actor=None) as connection:
             waiting = cases.images_to_score(connection, images=images, model_version=model_version)
             all_cases = cases.cases_of_images(connection, images)
+            for study in {image.study_id for image in waiting}:
+                self._refuse_another_precision(connection, study)
         stored, failed = 0, list[BaseException]()
 
         def store(number: int, made: ImagePrediction) -> bool:
@@ -101,6 +105,7 @@ class Scorer:
         """Store one prediction; the overlay of a worker that came second goes again."""
         key = self._storage.put(overlay, suffix=".png")
         with self._database.begin(Role.WORKER, actor=None) as connection:
+            self._refuse_another_precision(connection, image.study_id)
             first = predictions.insert_prediction(
                 connection,
                 study=image.study_id,
@@ -114,6 +119,19 @@ class Scorer:
         if not first:
             self._storage.delete(key)
         return first
+
+    def _refuse_another_precision(self, connection: Connection, study: UUID) -> None:
+        """Raise PrecisionError where the study's scores of this model are of another precision."""
+        ours = self._predictor.computed_on
+        theirs = predictions.device_of_another_precision(
+            connection, study=study, model_version=self.model_version, device=ours
+        )
+        if theirs is not None:
+            raise PrecisionError(
+                f"This study's images were scored with this model on {theirs!r}, and this worker "
+                f"computes on {ours!r}: one study keeps one precision. Start the worker with "
+                f"REREAD_PRECISION={'float32' if ours.endswith('bfloat16') else 'bfloat16'}."
+            )
 
 
 def build_worker(

@@ -43,6 +43,24 @@ def register_model(
     )
 
 
+def device_of_another_precision(
+    connection: Connection, *, study: UUID, model_version: UUID, device: str
+) -> str | None:
+    """Return the device of a stored prediction that was computed in another precision, if any.
+
+    A device names its precision where it is not float32 ("cpu bfloat16"). Until the transaction
+    ends, no other worker asks this for the study: what is stored next is what was compared.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(7011, hashtext(%s))", [str(study)])
+    found = connection.execute(
+        """SELECT device FROM prediction
+           WHERE study_id = %s AND model_version_id = %s
+             AND (device LIKE '%% bfloat16') <> (%s LIKE '%% bfloat16') LIMIT 1""",
+        [study, model_version, device],
+    ).fetchone()
+    return None if found is None else str(found[0])
+
+
 def insert_prediction(
     connection: Connection,
     *,

@@ -1,7 +1,9 @@
 """The worker: each image and case scored exactly once, whoever dies or races."""
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -10,10 +12,12 @@ import pytest
 from app.actions.design_study import NotReady, open_study
 from app.actions.score_cases import request_scoring
 from app.db import jobs
+from app.db import predictions as predictions_of
 from app.db.session import Role
 from app.db.studies import choose_model, counts_of
 from app.worker import Scorer, load_scorer, run_worker
 from models import predict
+from models.errors import PrecisionError
 from tests.conftest import Cast
 
 
@@ -149,6 +153,36 @@ def test_a_job_for_another_model_is_refused_by_name(draft: Cast, scorer: Scorer)
     with pytest.raises(ValueError, match="this worker has loaded"):
         scorer.score(model_version=UUID(int=1), images=image_ids(draft))
     assert predictions(draft) == []
+
+
+def test_a_study_keeps_the_precision_it_was_first_scored_in(
+    draft: Cast, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = image_ids(draft)
+    scorer.score(model_version=scorer.model_version, images=images[:2])
+    scored = predictions(draft)
+    monkeypatch.setattr(predict.Predictor, "computed_on", "cpu bfloat16")
+    with pytest.raises(PrecisionError, match=r"one study keeps one.*REREAD_PRECISION=float32"):
+        scorer.score(model_version=scorer.model_version, images=images)
+    # Also where both workers began before either had stored anything.
+    monkeypatch.setattr(predictions_of, "device_of_another_precision", first_time_none())
+    with pytest.raises(PrecisionError, match="one study keeps one"):
+        scorer.score(model_version=scorer.model_version, images=images)
+    assert predictions(draft) == scored
+    monkeypatch.undo()
+    assert scorer.score(model_version=scorer.model_version, images=images) == 4
+
+
+def first_time_none() -> Callable[..., str | None]:
+    """What a worker would be told that asked before the other one stored its first prediction."""
+    asked: list[None] = []
+    real = predictions_of.device_of_another_precision
+
+    def answer(*arguments: Any, **named: Any) -> str | None:  # noqa: ANN401 passed through
+        asked.append(None)
+        return None if len(asked) == 1 else real(*arguments, **named)
+
+    return answer
 
 
 def test_b10_a_study_cannot_open_while_one_image_is_unscored(draft: Cast, scorer: Scorer) -> None:
