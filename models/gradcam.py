@@ -10,6 +10,7 @@ the last block needs a gradient, so nothing before it is recorded; and of the la
 what its class token reads is computed (models.class_token).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.class_token import class_token_after
-from models.clip import Clip
+from models.clip import Clip, Step
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,21 @@ def map_grid(model: Clip, inputs: Tensor) -> tuple[int, int]:
     return inputs.shape[-2] // high, inputs.shape[-1] // wide
 
 
-def margin_maps(model: Clip, inputs: Tensor, direction: Tensor) -> MarginMaps:
+def margin_maps(
+    model: Clip, inputs: Tensor, direction: Tensor, first: Sequence[Step] | None = None
+) -> MarginMaps:
     """Margins and signed maps of prepared images.
 
     inputs (B, 3, H, W). direction (D,) is the logit scale times the difference of the two
     classes' text features: its product with a unit image feature is the margin. The model may
-    be in bfloat16; direction, margins and maps are in single precision.
+    be in bfloat16; direction, margins and maps are in single precision. `first` stands in for
+    the model's own blocks before the last (models.packed).
     """
     visual = model.visual
     blocks = visual.transformer.resblocks
     with torch.no_grad():
         x = visual._embeds(inputs.to(visual.proj.dtype))  # (B, 1 + P, W)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] see models.clip
-        for block in blocks[:-1]:
+        for block in blocks[:-1] if first is None else first:
             x = block(x)
         last = blocks[-1]
         normalised = last.ln_1(x)  # (B, 1 + P, W)

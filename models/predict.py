@@ -31,6 +31,7 @@ from models.description import (
 from models.errors import ModelRecordError, WeightsDamagedError
 from models.gradcam import MarginMaps, margin_maps
 from models.overlay import render_overlay
+from models.packed import packed_blocks
 from models.pipeline import side_by_side
 from models.precision import Precision, dtype_of
 from models.prompt import Prompt
@@ -77,6 +78,7 @@ class Predictor:
         self.device = device
         self._backbone = backbone
         self._direction = direction
+        self._first = packed_blocks(backbone.model) if device == "cpu" else None
 
     @classmethod
     def load(
@@ -159,7 +161,9 @@ class Predictor:
 
     def _margin_maps(self, inputs: Tensor) -> MarginMaps:
         try:
-            return margin_maps(self._backbone.model, inputs.to(self.device), self._direction)
+            return margin_maps(
+                self._backbone.model, inputs.to(self.device), self._direction, self._first
+            )
         except torch.OutOfMemoryError:
             if self.device == "cpu":
                 raise
@@ -167,6 +171,7 @@ class Predictor:
             self.device = "cpu"
             self._backbone.model.to("cpu")
             self._direction = self._direction.to("cpu")
+            self._first = packed_blocks(self._backbone.model)
             return self._margin_maps(inputs)
 
 

@@ -1,5 +1,6 @@
 """Our signed map against pytorch-grad-cam, set to the same layer and target."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from torch.nn import functional
 from models.backbone import Backbone
 from models.clip import Clip
 from models.gradcam import map_grid, margin_maps
+from models.packed import packed_blocks
+from models.precision import has_bfloat16
 
 
 class Margin(nn.Module):
@@ -101,7 +104,7 @@ def test_the_map_equals_the_librarys(
     models = {"shipped": shipped_backbone.model, "tiny": tiny.model}
     model = models[which] if which in models else vit_b_16()
     inputs, direction = some_inputs(model, 2)
-    ours = margin_maps(model, inputs, direction)
+    ours = margin_maps(model, inputs, direction, packed_blocks(model))
     signed, finished = library_maps(model, inputs, direction)
     scale = np.abs(signed).max()
     assert ours.maps.shape == signed.shape
@@ -140,11 +143,33 @@ def test_every_kind_of_tower_that_is_served_equals_the_library(
 ) -> None:
     model = small(**vision)
     inputs, direction = some_inputs(model, count)
-    ours = margin_maps(model, inputs, direction)
     signed, _ = library_maps(model, inputs, direction)
-    assert np.abs(ours.maps.numpy() - signed).max() <= 1e-5 * min(1.0, np.abs(signed).max())
     plain = model.encode_image(inputs, normalize=True) @ direction
-    assert torch.allclose(ours.margins, plain, atol=1e-5)
+    for first in (None, packed_blocks(model)):
+        ours = margin_maps(model, inputs, direction, first)
+        assert np.abs(ours.maps.numpy() - signed).max() <= 1e-5 * min(1.0, np.abs(signed).max())
+        assert torch.allclose(ours.margins, plain, atol=1e-5)
+
+
+@pytest.mark.skipif(not has_bfloat16("cpu"), reason="this processor has no bfloat16 units")
+def test_packed_blocks_in_bfloat16_say_what_the_models_own_say(tiny: Backbone) -> None:
+    model = deepcopy(tiny.model).to(torch.bfloat16)
+    inputs, direction = some_inputs(model, 3)
+    own, packed = (
+        margin_maps(model, inputs, direction, one) for one in (None, packed_blocks(model))
+    )
+    exact = margin_maps(tiny.model, inputs, direction)
+    # As far from each other as each is from single precision.
+    assert (own.margins - packed.margins).abs().max() < 0.05 * exact.margins.abs().max()
+    assert np.corrcoef(own.maps.ravel(), packed.maps.ravel())[0, 1] > 0.99
+
+
+def test_without_onednn_the_models_own_blocks_are_used(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    blocks = list(tiny.model.visual.transformer.resblocks[:-1])
+    assert packed_blocks(tiny.model) == blocks
 
 
 def test_swapping_the_classes_changes_the_sign_only(tiny: Backbone) -> None:
