@@ -38,6 +38,7 @@ from app.web.routes import (
     readers,
     reading_room,
     results,
+    second_factor,
     seen_before,
     studies,
     watching,
@@ -68,6 +69,7 @@ def build_app(
     for corner in (
         accounts,
         own_account,
+        second_factor,
         password_reset,
         administration,
         home,

@@ -22,6 +22,7 @@ KNOWN = {
     "REREAD_STORAGE": "where images and overlays lie (default REREAD_DATA/files); or s3://...",
     "REREAD_PUBLIC_URL": "the address people type, e.g. https://reread.example.org",
     "REREAD_PROXY": "address of the one reverse proxy whose forwarded headers are believed",
+    "REREAD_SECOND_FACTOR": "optional (default), all-but-readers or everybody: who must have one",
     "REREAD_SMTP": "the mail server, e.g. smtp://user:password@mail.example.org:587; none: no mail",
     "REREAD_MAIL_FROM": "the address mails are sent from; needed with REREAD_SMTP",
     "REREAD_LOG": "text (default) or json: the form of the log's lines",
@@ -34,9 +35,11 @@ KNOWN = {
 SHORTEST_SECRET = 32
 Precision = Literal["float32", "bfloat16"]
 LogForm = Literal["text", "json"]
+SecondFactor = Literal["optional", "all-but-readers", "everybody"]
 # The first is the default.
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 LOG_FORMS: tuple[LogForm, ...] = ("text", "json")
+SECOND_FACTORS: tuple[SecondFactor, ...] = ("optional", "all-but-readers", "everybody")
 
 
 # Scheme -> how the connection is made secure, and the usual port.
@@ -75,6 +78,7 @@ class Settings:
     pgbouncer: bool = False
     replica_url: str | None = None
     mail: MailSettings | None = None
+    second_factor: SecondFactor = "optional"
     signing_key: Path | None = None
     log_form: LogForm = "text"
     metrics_token: str | None = field(default=None, repr=False)
@@ -126,6 +130,9 @@ class Settings:
             replica_url=_replica(environment.get("REREAD_REPLICA_URL"), url),
             log_form=cast("LogForm", _one_of(environment, "REREAD_LOG", LOG_FORMS)),
             metrics_token=_secret(environment, "REREAD_METRICS_TOKEN"),
+            second_factor=cast(
+                "SecondFactor", _one_of(environment, "REREAD_SECOND_FACTOR", SECOND_FACTORS)
+            ),
             mail=_mail(environment.get("REREAD_SMTP"), environment.get("REREAD_MAIL_FROM")),
         )
 

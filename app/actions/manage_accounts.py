@@ -13,7 +13,7 @@ from uuid import UUID
 
 from app.actions import guessing, passwords
 from app.actions.guessing import digest
-from app.db import accounts, own_account
+from app.db import accounts, own_account, second_factors
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import Conflict, InvalidInput, NotFound, SignInNeeded
@@ -21,6 +21,7 @@ from app.domain.errors import Conflict, InvalidInput, NotFound, SignInNeeded
 IDLE = timedelta(minutes=60)
 ABSOLUTE = timedelta(hours=12)
 CONFIRMED = timedelta(minutes=10)  # how long an entered password serves for grave acts
+CODE = timedelta(minutes=5)  # how long a sign-in waits for its second factor
 LONGEST_BROWSER = 400  # characters of what a browser calls itself
 DEVICE = timedelta(days=365)  # how long a device is known after it was last used to sign in
 
@@ -43,6 +44,13 @@ class SignedIn:
     device: str
 
 
+@dataclass(frozen=True)
+class CodeNeeded:
+    """The password was right and the second factor is still to come; opens nothing by itself."""
+
+    token: str
+
+
 def add_account(
     connection: Connection, *, email: str, name: str, role: AccountRole, password: str
 ) -> Account:
@@ -63,7 +71,7 @@ def add_account(
 
 def sign_in(
     database: Database, *, email: str, password: str, visitor: Visitor, now: datetime
-) -> SignedIn | None:
+) -> SignedIn | CodeNeeded | None:
     """Open a session; None (and a counted failure) when e-mail and password do not fit.
 
     Raises TooManyAttempts. A device that has signed in to the account before has an allowance of
@@ -85,6 +93,17 @@ def sign_in(
         if passwords.needs_rehash(found.password_hash or ""):
             hashed = passwords.hash_password(password)
             accounts.set_password_hash(connection, found.id, hashed)
+        factor = second_factors.second_factor_of(connection, found.id)
+        if factor is not None and factor.confirmed_at is not None:
+            token = secrets.token_urlsafe(32)
+            second_factors.put_pending(
+                connection,
+                token_sha256=digest(token),
+                account=found.id,
+                now=now,
+                expires=now + CODE,
+            )
+            return CodeNeeded(token)
         return open_session(connection, account=found.account, visitor=visitor, now=now)
 
 

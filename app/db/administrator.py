@@ -79,7 +79,7 @@ _BESIDE = (
 )
 _IN_DRAFT = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction")
 GUARDS: dict[str, tuple[str, ...]] = {
-    "audit": (*AUDITED, *_OF_MODELS, "coordinator", "erasure", *_LIVING),
+    "audit": (*AUDITED, *_OF_MODELS, "coordinator", "erasure", "second_factor", *_LIVING),
     "no_change": _KEPT,
     "no_delete": _LIVING,
     "no_truncate": (*_KEPT, *_LIVING),

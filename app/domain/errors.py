@@ -49,6 +49,10 @@ class PasswordNeeded(NotAllowed):
     """A grave act, and the password was entered too long ago."""
 
 
+class SecondFactorNeeded(NotAllowed):
+    """A second factor is asked for here, and the person has not set one up."""
+
+
 class NotFound(Refusal):
     """The thing does not exist, or the person may not know that it does."""
 

@@ -1,9 +1,9 @@
 """Who may call a route, and the connection it gets. A route without a permission is refused.
 
-Every route has exactly one of `Anyone`, `SignedIn`, `ReaderOnly`, `CoordinatorOnly` and
-`AdministratorOnly` among its parameters, or one of the API's (api_access.py); app/main.py does not
-start otherwise. Which study a person may see is decided by the database (row-level security): what
-is not theirs does not exist.
+Every route has exactly one of `Anyone`, `Enrolling`, `SignedIn`, `ReaderOnly`, `CoordinatorOnly`
+and `AdministratorOnly` among its parameters, or one of the API's (api_access.py); app/main.py does
+not start otherwise. Which study a person may see is decided by the database (row-level security):
+what is not theirs does not exist.
 """
 
 from collections.abc import Generator
@@ -16,9 +16,16 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.actions.manage_accounts import identify, password_is_fresh
+from app.db.second_factors import second_factor_of
 from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
-from app.domain.errors import NotAllowed, NotFound, PasswordNeeded, SignInNeeded
+from app.domain.errors import (
+    NotAllowed,
+    NotFound,
+    PasswordNeeded,
+    SecondFactorNeeded,
+    SignInNeeded,
+)
 from app.web.api_access import token_exports, token_reads, token_writes
 from app.web.cookies import session_token
 from app.web.services import services_of
@@ -38,8 +45,8 @@ def anyone(request: Request) -> Account | None:
             return None
 
 
-def signed_in(request: Request) -> Account:
-    """Permission: any account."""
+def enrolling(request: Request) -> Account:
+    """Permission: any account, also one that must yet set up its second factor."""
     token = session_token(request)
     if not token:
         raise SignInNeeded("Sign in first.")
@@ -48,6 +55,21 @@ def signed_in(request: Request) -> Account:
         found = identify(connection, token=token, now=services.clock())
     request.state.account = found  # whose request it is, for the log of refusals
     return found
+
+
+def signed_in(request: Request) -> Account:
+    """Permission: any account, with its second factor where this installation asks for one."""
+    account = enrolling(request)
+    services = services_of(request)
+    asked = services.settings.second_factor
+    if asked == "everybody" or (
+        asked == "all-but-readers" and account.role is not AccountRole.READER
+    ):
+        with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+            factor = second_factor_of(connection, account.id)
+        if factor is None or factor.confirmed_at is None:
+            raise SecondFactorNeeded("Set up your second factor first: /account/second-factor")
+    return account
 
 
 def reader_only(request: Request) -> Account:
@@ -96,6 +118,7 @@ def operator(request: Request) -> None:
 
 PERMISSIONS = (
     anyone,
+    enrolling,
     signed_in,
     reader_only,
     coordinator_only,
@@ -107,6 +130,7 @@ PERMISSIONS = (
 )
 
 Anyone = Annotated[Account | None, Depends(anyone)]
+Enrolling = Annotated[Account, Depends(enrolling)]
 SignedIn = Annotated[Account, Depends(signed_in)]
 ReaderOnly = Annotated[Account, Depends(reader_only)]
 CoordinatorOnly = Annotated[Account, Depends(coordinator_only)]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from markupsafe import Markup
+
 from app.db.accounts import AccountRow
 from app.db.own_account import OwnSession
 from app.domain.access import SHORTEST_PASSWORD
@@ -20,6 +22,7 @@ class AccountPage(Page):
     template: ClassVar[str] = "account.html"
     shortest: ClassVar[int] = SHORTEST_PASSWORD
     sessions: list[OwnSession]
+    has_second_factor: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +48,34 @@ class NewPasswordPage(Page):
 class HelpPage(Page):
     """GET /accounts/{id}: what an administrator does for somebody who cannot get in.
 
-    Form: POST /accounts/{id}/reset.
+    Forms: POST /accounts/{id}/reset, POST /accounts/{id}/second-factor/removed.
     """
 
     template: ClassVar[str] = "account_help.html"
     account: AccountRow
+    has_second_factor: bool
     link: str | None = None  # shown once, right after it was made
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodePage(Page):
+    """GET and POST /sign-in/code (fields code, next): the second factor, after the password."""
+
+    template: ClassVar[str] = "sign_in_code.html"
+    next: str = "/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorPage(Page):
+    """GET /account/second-factor.
+
+    Forms: POST /account/second-factor (begin), POST .../confirmed (field code), POST .../removed
+    (fields password, code).
+    """
+
+    template: ClassVar[str] = "second_factor.html"
+    confirmed: bool = False
+    left: int = 0  # recovery codes that were not used
+    secret: str = ""  # being set up: shown as text and as a QR code
+    qr: Markup | None = None  # an SVG without styles
+    recovery: tuple[str, ...] = ()  # shown once

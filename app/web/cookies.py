@@ -3,11 +3,12 @@
 from fastapi import Request
 from starlette.responses import Response
 
-from app.actions.manage_accounts import ABSOLUTE, DEVICE, SignedIn, Visitor
+from app.actions.manage_accounts import ABSOLUTE, CODE, DEVICE, CodeNeeded, SignedIn, Visitor
 from app.web.services import services_of
 
 SESSION = "reread"
 DEVICE_NAME = "reread-device"
+STEP = "reread-step"
 
 
 def cookie_name(request: Request, name: str = SESSION) -> str:
@@ -43,6 +44,11 @@ def keep_session(request: Request, response: Response, done: SignedIn) -> None:
     """Give the browser the tokens of a sign-in."""
     set_cookie(request, response, SESSION, done.token, seconds=ABSOLUTE.total_seconds())
     keep_device(request, response, done.device)
+
+
+def keep_step(request: Request, response: Response, half: CodeNeeded) -> None:
+    """Give the browser the token of a sign-in that waits for its code."""
+    set_cookie(request, response, STEP, half.token, seconds=CODE.total_seconds())
 
 
 def keep_device(request: Request, response: Response, token: str) -> None:

@@ -16,6 +16,7 @@ from app.domain.errors import (
     NotAllowed,
     PasswordNeeded,
     Refusal,
+    SecondFactorNeeded,
     SignInNeeded,
     TooManyAttempts,
     Unavailable,
@@ -51,6 +52,8 @@ def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, PasswordNeeded) and request.method == "GET":
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/confirm?next={quote(wanted)}", status_code=303)
+    if isinstance(error, SecondFactorNeeded) and request.method == "GET":
+        return RedirectResponse("/account/second-factor", status_code=303)
     if not isinstance(error, Refusal):
         raise error
     problems = error.problems if isinstance(error, InvalidInput) else ()

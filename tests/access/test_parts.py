@@ -51,6 +51,9 @@ def parts(open_copy: Cast) -> Parts:
 # What everybody may with their own account.
 OWN = {
     "GET /account": 200,
+    "GET /account/second-factor": 200,
+    "POST /account/second-factor": 200,
+    "POST /account/second-factor/removed": 422,
     "POST /account/password": 422,
     "POST /account/sessions/ended": 303,
     "POST /account/sessions/{session}/ended": 404,
@@ -92,8 +95,12 @@ OPEN = {
         "GET /studies/{code}/audit.jsonl": 200,
     },
 }
-# Tried apart: it would disable the account of somebody that other tests need.
-APART = {"POST /accounts/{account}/disabled"}
+# Tried apart: these change what other tests need, or answer by what was done before.
+APART = {
+    "POST /accounts/{account}/disabled",
+    "POST /accounts/{account}/second-factor/removed",
+    "POST /account/second-factor/confirmed",
+}
 
 
 @pytest.mark.parametrize("name", OPEN)

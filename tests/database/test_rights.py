@@ -41,6 +41,9 @@ RIGHTS = {
             "invitation": ALL,
             "known_device": ALL,
             "password_reset": ALL,
+            "pending_sign_in": ALL,
+            "recovery_code": ALL,
+            "second_factor": ALL,
             "sign_in_failure": ALL,
             "sign_in_session": ALL,
             "study": "id code title state seed allocation_algorithm design unaided_only_percent "
@@ -53,7 +56,7 @@ RIGHTS = {
         "INSERT": {
             **whole(
                 "account allocation assignment coordinator enrolment invitation known_device "
-                "sign_in_failure sign_in_session"
+                "pending_sign_in recovery_code second_factor sign_in_failure sign_in_session"
             ),
             "password_reset": "account_id token_sha256 made_by created_at expires_at",
             "api_token": "account_id name scopes token_sha256 created_at expires_at",
@@ -61,12 +64,17 @@ RIGHTS = {
             "order_extension": EXTENSION,
         },
         "UPDATE": {
-            **whole("account invitation known_device sign_in_session"),
+            **whole(
+                "account invitation known_device pending_sign_in second_factor sign_in_session"
+            ),
             "api_token": "last_used_at revoked_at",
             "password_reset": "used_at",
+            "recovery_code": "used_at",
             "sign_in_failure": "pending",
         },
-        "DELETE": whole("known_device sign_in_failure sign_in_session"),
+        "DELETE": whole(
+            "known_device pending_sign_in second_factor sign_in_failure sign_in_session"
+        ),
     },
     "reread_reader": {
         "SELECT": {

@@ -2,19 +2,22 @@
 
 from functools import partial
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import invite_people, manage_accounts
+from app.actions.manage_accounts import CodeNeeded
 from app.db.session import Role
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
-from app.web.access import AccountConnection, Anyone, SignedIn
+from app.web.access import AccountConnection, Anyone, Enrolling
 from app.web.cookies import (
     client_address,
     drop_cookie,
     keep_session,
+    keep_step,
     session_token,
     visitor_of,
 )
@@ -60,13 +63,17 @@ async def sign_in(
     if done is None:
         sentence = "E-mail and password do not fit together."
         return render(SignInPage(email=email, next=local(next), problem=sentence), status=422)
+    if isinstance(done, CodeNeeded):
+        response = RedirectResponse(f"/sign-in/code?next={quote(local(next))}", status_code=303)
+        keep_step(request, response, done)
+        return response
     response = RedirectResponse(local(next), status_code=303)
     keep_session(request, response, done)
     return response
 
 
 @router.get("/confirm")
-def show_confirm(viewer: SignedIn, next: str = "/") -> Response:  # noqa: A002
+def show_confirm(viewer: Enrolling, next: str = "/") -> Response:  # noqa: A002
     """Ask for the password again, before an act that needs it."""
     return render(ConfirmPage(viewer=viewer, next=local(next)))
 
@@ -74,7 +81,7 @@ def show_confirm(viewer: SignedIn, next: str = "/") -> Response:  # noqa: A002
 @router.post("/confirm")
 def confirm(
     request: Request,
-    viewer: SignedIn,
+    viewer: Enrolling,
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/",  # noqa: A002
 ) -> Response:
@@ -99,7 +106,7 @@ def password_fits(request: Request, viewer: Account, password: str) -> bool:
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, viewer: SignedIn, connection: AccountConnection) -> Response:
+def sign_out(request: Request, viewer: Enrolling, connection: AccountConnection) -> Response:
     """End the session; the browser drops what it kept."""
     manage_accounts.sign_out(connection, token=session_token(request), by=viewer)
     response = RedirectResponse("/sign-in", status_code=303)

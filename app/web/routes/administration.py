@@ -1,14 +1,17 @@
 """The installation's accounts and its own log, for its administrators; nothing of any study."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.actions import manage_accounts, manage_own_account
+from app.actions import manage_accounts, manage_own_account, second_factor
 from app.db import accounts, audit
+from app.db.second_factors import second_factor_of
 from app.db.session import Connection
+from app.domain.access import Account
 from app.domain.audit_chain import event_to_json
 from app.domain.errors import NotFound
 from app.web.access import AdministratorConnection, AdministratorOnly, FreshPassword
@@ -38,7 +41,7 @@ def show_help(
     account: UUID,
 ) -> Response:
     """Show what can be done for somebody who cannot get in."""
-    return render(HelpPage(viewer=viewer, account=_person(connection, account)))
+    return render(_help_page(connection, viewer, account))
 
 
 @router.post("/accounts/{account}/reset")
@@ -50,12 +53,33 @@ def make_reset(
     account: UUID,
 ) -> Response:
     """Make a link that sets a new password; shown once, for the administrator to pass on."""
-    person = _person(connection, account)
+    page = _help_page(connection, viewer, account)
     token = manage_own_account.make_reset(
-        connection, account=person.id, now=services_of(request).clock(), by=viewer
+        connection, account=page.account.id, now=services_of(request).clock(), by=viewer
     )
     link = f"{site_address(request)}/new-password/{token}"
-    return render(HelpPage(viewer=viewer, account=person, link=link))
+    return render(replace(page, link=link))
+
+
+@router.post("/accounts/{account}/second-factor/removed")
+def remove_second_factor(
+    viewer: AdministratorOnly,
+    _fresh: FreshPassword,
+    connection: AdministratorConnection,
+    account: UUID,
+) -> Response:
+    """Remove somebody's lost second factor."""
+    page = _help_page(connection, viewer, account)
+    second_factor.remove_for(connection, account=page.account.id)
+    notice = "The second factor is removed: the password alone opens the account now."
+    return render(replace(page, has_second_factor=False, notice=notice))
+
+
+def _help_page(connection: Connection, viewer: Account, account: UUID) -> HelpPage:
+    person = _person(connection, account)
+    factor = second_factor_of(connection, person.id)
+    has_one = factor is not None and factor.confirmed_at is not None
+    return HelpPage(viewer=viewer, account=person, has_second_factor=has_one)
 
 
 def _person(connection: Connection, account: UUID) -> accounts.AccountRow:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import manage_own_account
+from app.db.second_factors import second_factor_of
 from app.db.session import Role
 from app.domain.access import Account
 from app.domain.errors import InvalidInput
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/account")
 
 DONE = {
     "password": "Your password is changed. Everywhere else you are signed out.",
+    "second-factor": "Your second factor is removed.",
     "session": "The session is ended.",
     "sessions": "Everywhere else you are signed out.",
 }
@@ -79,4 +81,11 @@ def _page(
         sessions = manage_own_account.own_sessions(
             connection, token=session_token(request), now=services.clock(), by=viewer
         )
-    return AccountPage(viewer=viewer, notice=notice, problem=problem, sessions=sessions)
+        factor = second_factor_of(connection, viewer.id)
+    return AccountPage(
+        viewer=viewer,
+        notice=notice,
+        problem=problem,
+        sessions=sessions,
+        has_second_factor=factor is not None and factor.confirmed_at is not None,
+    )
