@@ -56,6 +56,13 @@ def test_web_and_worker_share_their_files_and_wait_for_the_migration(
         assert service["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
 
+def test_several_web_processes_have_a_port_each(compose: dict[str, Any]) -> None:
+    web = compose["services"]["web"]
+    (ports,) = web["ports"]
+    first, last = map(int, re.fullmatch(r"127\.0\.0\.1:(\d+)-(\d+):8000", ports).groups())
+    assert 2 <= web["deploy"]["replicas"] <= last - first + 1
+
+
 def test_every_build_target_is_a_stage_of_the_dockerfile(compose: dict[str, Any]) -> None:
     stages = re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     targets = {s["build"]["target"] for s in compose["services"].values() if "build" in s}
