@@ -32,9 +32,8 @@ looked at 32 clinical photographs (16 of each diagnosis) to draw plausibly; the 
 none.
 
 ## Training
-Backbone: {epochs} epochs of contrastive learning{resumed}, {pretraining_minutes:.0f}
-minutes on {cores} (and {painting_minutes:.0f} for drawing the pictures). Prompt:
-{coop_epochs} epochs on cached features, {prompt_seconds} s. The backbone is stored in half
+{stages}
+Prompt: {coop_epochs} epochs on cached features, {prompt_seconds} s. The backbone is stored in half
 precision and computes in single precision.
 
 ## Measured on held-out generated pictures
@@ -97,12 +96,29 @@ def heat_map_section(model: dict[str, Any]) -> str:
     return _HEAT_MAP.format(map_scale=model["map_scale"], rows=rows, columns=columns)
 
 
-def _resumed(after_epochs: int) -> str:
-    return f" (interrupted after {after_epochs}; the time is of the rest)" if after_epochs else ""
+def _pretrainings(backbone: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every pre-training behind a backbone, the first one first."""
+    found: list[dict[str, Any]] = [backbone["pretraining"]]
+    while found[0].get("started_from"):
+        found.insert(0, found[0]["started_from"]["pretraining"])
+    return found
 
 
-def _cores(threads: int) -> str:
-    return "one CPU core" if threads == 1 else f"{threads} CPU cores"
+def _stage(number: int, run: dict[str, Any]) -> str:
+    """Say what one pre-training did, and for how long."""
+    after = run["resumed_after_epochs"]
+    resumed = f" (interrupted after {after}; the time is of the rest)" if after else ""
+    cores = run["threads"] * run.get("processes", 1)
+    phrases = (
+        """, and each picture against short phrases for its diagnosis, signs, border and colour,
+        true or not (sigmoid loss, Zhai et al. 2023)"""
+        if run.get("phrases")
+        else ""
+    )
+    return f"""{"Then" if number else "Backbone"}: {run["epochs"]} epochs of contrastive
+        learning on {run["images"]:,} pictures and captions{phrases}{resumed},
+        {run["training_seconds"] / 60:.0f} minutes on
+        {"one CPU core" if cores == 1 else f"{cores} CPU cores"}."""
 
 
 def _faithfulness(measured: dict[str, Any] | None) -> str:
@@ -136,11 +152,17 @@ def _photographs(measured: dict[str, Any] | None) -> str:
 
 def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) -> None:
     """Write CARD.md of a model folder from its two records."""
+    (folder / "CARD.md").write_text(card_of(folder, model, backbone), encoding="utf-8")
+
+
+def card_of(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) -> str:
+    """Word the card of a model folder from its two records and the size of its weights."""
     vision = backbone["architecture"]["config"]["vision_cfg"]
     areas = model["test"]["areas"]
+    pretrainings = _pretrainings(backbone)
     rows, columns = model["map_grid"]
     weights = folder / backbone["weights"]["file"]
-    card = _TEMPLATE.format(
+    return _TEMPLATE.format(
         name=model["name"],
         layers=vision["layers"],
         width=vision["width"],
@@ -149,16 +171,14 @@ def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) ->
         tokens=model["training"]["coop"]["context_tokens"],
         rows=rows,
         columns=columns,
-        pretraining_images=f"{backbone['pretraining']['images']:,}",
+        pretraining_images=f"{sum(run['images'] for run in pretrainings):,}",
         pretraining_generator=backbone["pretraining"]["generator"],
         generator=model["training"]["generator"],
         train_images=f"{model['training']['train_images']:,}",
         validation_images=model["training"]["validation_images"],
-        epochs=backbone["pretraining"]["epochs"],
-        resumed=_resumed(backbone["pretraining"]["resumed_after_epochs"]),
-        cores=_cores(backbone["pretraining"]["threads"]),
-        pretraining_minutes=backbone["pretraining"]["training_seconds"] / 60,
-        painting_minutes=backbone["pretraining"]["painting_seconds"] / 60,
+        stages=paragraph(
+            " ".join(_stage(*numbered) for numbered in enumerate(pretrainings))
+        ).strip(),
         coop_epochs=model["training"]["coop"]["epochs"],
         prompt_seconds=model["training"]["prompt_seconds"],
         n=areas["coop"]["n"],
@@ -173,4 +193,3 @@ def write_card(folder: Path, model: dict[str, Any], backbone: dict[str, Any]) ->
         faithfulness=_faithfulness(model["test"].get("faithfulness")),
         photographs=_photographs(model["test"].get("photographs")),
     )
-    (folder / "CARD.md").write_text(card, encoding="utf-8")

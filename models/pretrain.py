@@ -3,7 +3,9 @@
 Contrastive learning of Radford et al. 2021 (arXiv:2103.00020, figure 3), with half of the
 patches dropped while training as in Li et al. 2023 (FLIP, arXiv:2212.00794): twice the
 pictures in the same time; the last epoch sees whole pictures again, as the model will.
-Interrupted runs go on from their last finished epoch.
+With `--phrases`, each picture is also compared with short phrases that hold for it or do not.
+Interrupted runs go on from their last finished epoch; `--start-from` begins another run, with
+other pictures and a schedule of its own, at the weights of one that is finished.
 """
 
 # ruff: noqa: T201 a command line prints
@@ -14,7 +16,8 @@ import copy
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,16 +26,20 @@ import numpy.typing as npt
 import open_clip
 import torch
 from open_clip.loss import ClipLoss
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from models.backbone import metadata_for
-from models.backbone_sources import Colours
+from models.backbone import load_weights, metadata_for
+from models.backbone_record import backbone_record
+from models.backbone_sources import Colours, weights_path
 from models.clip import Clip
+from models.phrases import PhraseLoss, Phrases, phrases
 from models.preprocess import Preprocessing
 from models.pretraining_data import augmented, batches, captions, labels
 from models.probe import area_under_curve
-from models.record import sha256_of, write_record
+from models.record import read_record, sha256_of, write_record
+from models.side_by_side import Process, joined
 from models.synthetic import GENERATOR_VERSION
 from models.synthetic.captions import caption_words
 from models.synthetic.series import Pixels, painted
@@ -58,8 +65,16 @@ class PretrainConfig:
     warm_up_steps: int = 100
     patch_dropout: float = 0.5
     whole_picture_epochs: int = 1  # at the end, without dropping patches
-    validation_images: int = 400
+    phrases: bool = False  # learn from short phrases too, beside the captions
+    resized_share: float = 0.0  # of the pictures: made smaller as the model will see them
+    validation_images: int = 1000
     threads: int = 2
+
+
+ON_THE_COMMAND_LINE = (
+    *("seed", "images", "epochs", "batch_size", "learning_rate", "resized_share"),
+    *("validation_images", "threads"),
+)
 
 
 def supports_fast_bfloat16() -> bool:
@@ -76,10 +91,10 @@ def learning_rate(config: PretrainConfig, step: int, steps: int) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def optimiser_for(model: Clip, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW; gains, offsets and the logit scale are not decayed."""
-    decayed = [p for p in model.parameters() if p.ndim >= 2]  # noqa: PLR2004 matrices
-    free = [p for p in model.parameters() if p.ndim < 2]  # noqa: PLR2004
+def optimiser_for(parameters: Sequence[nn.Parameter], config: PretrainConfig) -> torch.optim.AdamW:
+    """AdamW; gains, offsets and scales are not decayed."""
+    decayed = [p for p in parameters if p.ndim >= 2]  # noqa: PLR2004 matrices
+    free = [p for p in parameters if p.ndim < 2]  # noqa: PLR2004
     groups = [{"params": decayed}, {"params": free, "weight_decay": 0.0}]
     return torch.optim.AdamW(
         groups, config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
@@ -121,49 +136,74 @@ class Materials:
     preprocessing: Preprocessing
     pixels: Pixels  # (N, S, S, 3)
     architecture: dict[str, Any]
+    phrase_loss: PhraseLoss = field(default_factory=PhraseLoss)
 
 
-def prepare(config: PretrainConfig, work: Path) -> Materials:
-    """Paint the pictures and build the model."""
+def prepare(config: PretrainConfig, work: Path, start: Path | None) -> Materials:
+    """Paint the pictures and build the model, with the weights of the folder `start` if named."""
     pixels = painted(config.seed, config.images, config.painted_size, work)
     architecture = json.loads(ARCHITECTURE.read_text())
     training_architecture = copy.deepcopy(architecture)
     training_architecture["vision_cfg"]["patch_dropout"] = config.patch_dropout
     model = cast("Clip", open_clip.CLIP(**training_architecture))
     tokenizer = WordTokenizer(tuple(caption_words()), model.vocab_size, model.context_length)
-    size = int(architecture["vision_cfg"]["image_size"])
-    return Materials(
-        model, tokenizer, Preprocessing(size, *normalisation_of(pixels)), pixels, architecture
-    )
+    if start is None:
+        size = int(architecture["vision_cfg"]["image_size"])
+        preprocessing = Preprocessing(size, *normalisation_of(pixels))
+    else:
+        record = backbone_record(start)
+        load_weights(model, weights_path(record, start), record)
+        preprocessing = record.preprocessing
+    return Materials(model, tokenizer, preprocessing, pixels, architecture)
 
 
 def batch_loss(
-    parts: Materials, inputs: npt.NDArray[np.float32], texts: list[str], *, bfloat16: bool
+    parts: Materials,
+    inputs: npt.NDArray[np.float32],
+    texts: list[str],
+    asked: Phrases | None,
+    *,
+    bfloat16: bool,
 ) -> Tensor:
-    """Contrastive loss of one batch of prepared pictures (B, 3, S, S) and their captions."""
+    """Loss of one batch of prepared pictures (B, 3, S, S): with captions, and with phrases."""
+    further = () if asked is None else asked.texts
     # On a CPU the fused attention's backward pass is slower than plain matrix products.
     with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         images = parts.model.encode_image(torch.from_numpy(inputs), normalize=True)  # (B, D)
-        captioned = parts.model.encode_text(parts.tokenizer(texts), normalize=True)  # (B, D)
-    return ClipLoss()(images.float(), captioned.float(), parts.model.logit_scale.exp())
+        tokens = parts.tokenizer([*texts, *further])
+        worded = parts.model.encode_text(tokens, normalize=True)  # (B + K, D)
+    images, worded = images.float(), worded.float()
+    captioned, phrased = worded[: len(texts)], worded[len(texts) :]
+    loss: Tensor = ClipLoss()(images, captioned, parts.model.logit_scale.exp())
+    if asked is not None:
+        truth = torch.from_numpy(asked.truth).float()  # (B, K)
+        loss = loss + parts.phrase_loss(images, phrased, truth)
+    return loss
 
 
-def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
-    """Paint, then train; returns the model and the record of the run."""
+def train(
+    config: PretrainConfig, work: Path, start: Path | None, process: Process
+) -> tuple[Clip, dict[str, Any]]:
+    """Paint, then train; returns the model and the record of the run.
+
+    `start` is the folder of an earlier pre-training to go on from, by a schedule of its own.
+    """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     started = time.monotonic()
-    parts = prepare(config, work)
+    parts = prepare(config, work, start)
+    torch.manual_seed(config.seed + process.rank)  # which patches are dropped
     model, preprocessing = parts.model, parts.preprocessing
-    held_out = painted(VALIDATION_SEED, config.validation_images, preprocessing.image_size, work)
+    held_out = painted(VALIDATION_SEED, config.validation_images, config.painted_size, work)
     painting_seconds = time.monotonic() - started
     print(f"painted {config.images} images in {painting_seconds:.0f} s", flush=True)
 
-    check = torch.from_numpy(preprocessing.normalise(held_out))  # (N, 3, S, S)
+    check = torch.from_numpy(preprocessing([Image.fromarray(picture) for picture in held_out]))
     truth = labels(VALIDATION_SEED, config.validation_images)
-    optimiser = optimiser_for(model, config)
+    trained = [*model.parameters(), *(parts.phrase_loss.parameters() if config.phrases else ())]
+    optimiser = optimiser_for(trained, config)
     progress = work / f"progress-{config.seed}.safetensors"
-    finished = load_progress(progress, model, optimiser)
+    finished = load_progress(progress, model, parts.phrase_loss, optimiser)
     steps_per_epoch = config.images // config.batch_size
     bfloat16 = supports_fast_bfloat16()
     training_started = time.monotonic()
@@ -171,27 +211,37 @@ def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
     for epoch in range(finished, config.epochs):
         if epoch >= config.epochs - config.whole_picture_epochs:
             model.visual.patch_dropout.prob = 0.0
-        rng = np.random.default_rng([config.seed, 77, epoch])
+        order = np.random.default_rng([config.seed, 77, epoch])
+        rng = np.random.default_rng([config.seed, 78, epoch, process.rank])
         losses: list[float] = []
-        for number, chosen in enumerate(batches(config.images, config.batch_size, rng)):
+        for number, batch in enumerate(batches(config.images, config.batch_size, order)):
+            chosen = batch[process.rank :: process.count]
             step = epoch * steps_per_epoch + number
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(config, step, config.epochs * steps_per_epoch)
-            inputs = preprocessing.normalise(
-                augmented(parts.pixels[chosen], preprocessing.image_size, rng)
-            )  # (B, 3, S, S)
+            views = augmented(
+                parts.pixels[chosen],
+                preprocessing.image_size,
+                rng,
+                resized_share=config.resized_share,
+            )
+            inputs = preprocessing.normalise(views)  # (B, 3, S, S)
             texts = captions(config.seed, chosen, epoch)
-            loss = batch_loss(parts, inputs, texts, bfloat16=bfloat16)
+            asked = phrases(config.seed, chosen, rng) if config.phrases else None
+            loss = batch_loss(parts, inputs, texts, asked, bfloat16=bfloat16)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            process.average_gradients(trained)
             optimiser.step()
             with torch.no_grad():
                 model.logit_scale.clamp_(max=math.log(100))
             losses.append(loss.item())
-            if step % 50 == 0:
+            if step % 25 == 0 and process.first:
                 minutes = (time.monotonic() - training_started) / 60
                 print(f"step {step}, loss {losses[-1]:.3f}, {minutes:.1f} minutes", flush=True)
-        save_progress(progress, model, optimiser, epoch + 1)
+        if not process.first:
+            continue
+        save_progress(progress, model, parts.phrase_loss, optimiser, epoch + 1)
         aucs.append(zero_shot_auc(model, parts.tokenizer, check, truth))
         loss_mean = float(np.mean(losses))
         print(f"epoch {epoch + 1}: {loss_mean:.3f}, zero-shot AUC {aucs[-1]:.3f}", flush=True)
@@ -206,14 +256,22 @@ def train(config: PretrainConfig, work: Path) -> tuple[Clip, dict[str, Any]]:
         "tokenizer": {"words": list(parts.tokenizer.words)},
         "pretraining": {
             **asdict(config),
+            "processes": process.count,
             "generator": GENERATOR_VERSION,
             "painting_seconds": round(painting_seconds),
             "training_seconds": round(time.monotonic() - training_started),
             "resumed_after_epochs": finished,
             "bfloat16": bfloat16,
             "validation_zero_shot_auc": [round(value, 4) for value in aucs],
+            "started_from": start and _lineage(start),
         },
     }
+
+
+def _lineage(start: Path) -> dict[str, Any]:
+    """Say which weights a run started from, and how those were made."""
+    record = read_record(start / "backbone.json")
+    return {"weights_sha256": record["weights"]["sha256"], "pretraining": record["pretraining"]}
 
 
 def save_backbone(model: Clip, record: dict[str, Any], folder: Path) -> None:
@@ -235,12 +293,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Pre-train the small CLIP on generated images.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished backbone")
     parser.add_argument("--work", type=Path, required=True, help="folder of images and progress")
-    parser.add_argument("--seed", type=int, default=PretrainConfig.seed)
-    parser.add_argument("--images", type=int, default=PretrainConfig.images)
-    parser.add_argument("--epochs", type=int, default=PretrainConfig.epochs)
+    parser.add_argument("--start-from", type=Path, help="folder of an earlier pre-training")
+    parser.add_argument("--phrases", action="store_true", help="learn from short phrases too")
+    for name, default in asdict(PretrainConfig()).items():
+        if name in ON_THE_COMMAND_LINE:
+            kind = float if isinstance(default, float) else int
+            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default)
     chosen = parser.parse_args()
-    config = PretrainConfig(seed=chosen.seed, images=chosen.images, epochs=chosen.epochs)
-    model, record = train(config, chosen.work)
+    numbers = {name: getattr(chosen, name) for name in ON_THE_COMMAND_LINE}
+    config = PretrainConfig(phrases=chosen.phrases, **numbers)
+    process = joined()
+    model, record = train(config, chosen.work, chosen.start_from, process)
+    if not process.first:
+        return
     save_backbone(model, record, chosen.out)
     print(json.dumps(record["pretraining"], indent=2))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from models.synthetic.attributes import draw_attributes
 from models.synthetic.captions import write_caption
@@ -26,13 +27,22 @@ def labels(seed: int, count: int) -> npt.NDArray[np.int64]:
     return np.array([attributes.diagnosis == "BCC" for attributes in drawn], dtype=np.int64)
 
 
-def augmented(pixels: Pixels, size: int, rng: np.random.Generator) -> Pixels:
-    """Random crop, quarter turn, mirror image, brightness and colour. (B, size, size, 3)."""
+def augmented(
+    pixels: Pixels, size: int, rng: np.random.Generator, *, resized_share: float = 0
+) -> Pixels:
+    """Random crop, quarter turn, mirror image, brightness and colour. (B, size, size, 3).
+
+    `resized_share` of the pictures are made smaller as a whole instead of cropped.
+    """
     views: list[Pixels] = []
     spare = pixels.shape[1] - size
     for picture in pixels:
         top, left = rng.integers(0, spare + 1, 2)
-        view = np.rot90(picture[top : top + size, left : left + size], int(rng.integers(4)))
+        view = picture[top : top + size, left : left + size]
+        if happens(rng, resized_share):
+            whole = Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC)
+            view = np.asarray(whole)
+        view = np.rot90(view, int(rng.integers(4)))
         view = view[:, ::-1] if happens(rng, 0.5) else view
         gain = rng.uniform(0.85, 1.15) * rng.normal(1, 0.04, 3)
         views.append(np.clip(view * gain.astype(np.float32), 0, 255).astype(np.uint8))

@@ -33,7 +33,6 @@ from models.record import read_record, sha256_of, write_record
 from models.synthetic import GENERATOR_VERSION
 
 TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 9101, 9102, 9103
-THREADS = 2
 THRESHOLD = 0.5
 
 
@@ -44,9 +43,10 @@ class TrainConfig:
     train_images: int = 4000
     validation_images: int = 600
     test_images: int = 1000
-    views: int = 4
+    views: int = 1
     map_images: int = 200
-    faithfulness_images: int = 40
+    faithfulness_images: int = 80
+    threads: int = 2
     learning: FitConfig = field(default_factory=FitConfig)
 
     @property
@@ -79,7 +79,7 @@ def train(
     folder: Path, work: Path, config: TrainConfig, photographs: Photographs | None
 ) -> tuple[Learned, dict[str, Any], GeneratedPictures]:
     """Learn and measure; returns what was learned, the model's record, and the pictures."""
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(config.threads)
     backbone = open_backbone(backbone_record(folder), folder)
     started = time.monotonic()
     pictures = generated_pictures(config.sizes, work)
@@ -197,11 +197,12 @@ def main() -> None:
     parser.add_argument("--photographs", type=Path, help="folder of cases.csv and images/")
     parser.add_argument("--photographs-source", default="unnamed", help="named in the card")
     parser.add_argument("--photographs-note", default="", help="their bias, for the card")
+    parser.add_argument("--threads", type=int, default=TrainConfig.threads)
     chosen = parser.parse_args()
     photographs = chosen.photographs and Photographs(
         chosen.photographs, chosen.photographs_source, chosen.photographs_note
     )
-    config = TrainConfig()
+    config = TrainConfig(threads=chosen.threads)
     learned, record, pictures = train(chosen.backbone, chosen.work, config, photographs)
     chosen.out.mkdir(parents=True, exist_ok=True)
     images = chosen.out / "training-images.csv"

@@ -30,28 +30,39 @@ _SHARP = 0.6
 _RAISED = 0.65
 
 
-def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+def pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+    """Choose one of the wordings at random."""
     return options[int(rng.integers(len(options)))]
+
+
+def colour_of(attributes: Attributes) -> str:
+    """Name the lesion's ground colour."""
+    return COLOURS[min(int(attributes.pigment * len(COLOURS)), len(COLOURS) - 1)]
+
+
+def has_sharp_border(attributes: Attributes) -> bool:
+    """Whether a caption calls the border sharp."""
+    return attributes.sharpness > _SHARP
 
 
 def describe_signs(attributes: Attributes, rng: np.random.Generator) -> list[str]:
     """Return the visible signs in random order and wording, the border included."""
-    signs = [_pick(rng, PHRASES[name]) for name in PHRASES if attributes.shows(name)]
-    signs.append(_pick(rng, BORDERS[attributes.sharpness > _SHARP]))
+    signs = [pick(rng, PHRASES[name]) for name in PHRASES if attributes.shows(name)]
+    signs.append(pick(rng, BORDERS[has_sharp_border(attributes)]))
     return [signs[i] for i in rng.permutation(len(signs))]
 
 
 def write_caption(attributes: Attributes, rng: np.random.Generator) -> str:
     """Write one caption; the diagnosis is named in three of four, the signs in most."""
-    colour = COLOURS[min(int(attributes.pigment * len(COLOURS)), len(COLOURS) - 1)]
-    shape = _pick(rng, SHAPES[attributes.elevation > _RAISED])
+    colour = colour_of(attributes)
+    shape = pick(rng, SHAPES[attributes.elevation > _RAISED])
     if happens(rng, 0.75):
-        thing = _pick(rng, NAMES[attributes.diagnosis])
+        thing = pick(rng, NAMES[attributes.diagnosis])
         if happens(rng, 0.5):
             thing = f"{colour} {thing}"
     else:
         thing = f"{colour} {shape}"
-    parts = [_pick(rng, OPENINGS), attributes.modality if happens(rng, 0.6) else "", thing]
+    parts = [pick(rng, OPENINGS), attributes.modality if happens(rng, 0.6) else "", thing]
     signs = describe_signs(attributes, rng)[: int(rng.integers(0, 5))]
     if signs:
         parts.append("with " + " and ".join(signs))

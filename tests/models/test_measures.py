@@ -12,6 +12,7 @@ from scipy import stats
 
 from models.backbone import Backbone
 from models.faithfulness import STEPS, kept_fields, measure_faithfulness
+from models.phrases import PhraseLoss
 from models.pretrain import PretrainConfig, learning_rate, optimiser_for
 from models.probe import area_under_curve, area_with_interval, calibrated_scale, linear_probe
 from models.training_progress import load_progress, save_progress
@@ -86,15 +87,20 @@ def test_an_interrupted_training_goes_on_with_the_same_state(
 
     model = copy.deepcopy(tiny.model)
     model.requires_grad_(requires_grad=True)
-    optimiser = optimiser_for(model, PretrainConfig())
-    assert load_progress(tmp_path / "progress.safetensors", model, optimiser) == 0
-    model.encode_image(torch.ones(2, 3, 64, 64)).sum().backward()
+    file = tmp_path / "progress.safetensors"
+    loss = PhraseLoss()
+    optimiser = optimiser_for([*model.parameters(), *loss.parameters()], PretrainConfig())
+    assert load_progress(file, model, loss, optimiser) == 0
+    images = model.encode_image(torch.ones(2, 3, 64, 64))
+    loss(images, torch.ones(1, images.shape[1]), torch.ones(2, 1)).backward()
     optimiser.step()
-    save_progress(tmp_path / "progress.safetensors", model, optimiser, 4)
+    save_progress(file, model, loss, optimiser, 4)
     resumed = copy.deepcopy(tiny.model)
     resumed.requires_grad_(requires_grad=True)
-    fresh = optimiser_for(resumed, PretrainConfig())
-    assert load_progress(tmp_path / "progress.safetensors", resumed, fresh) == 4
+    resumed_loss = PhraseLoss()
+    fresh = optimiser_for([*resumed.parameters(), *resumed_loss.parameters()], PretrainConfig())
+    assert load_progress(file, resumed, resumed_loss, fresh) == 4
+    assert resumed_loss.undecided == loss.undecided != PhraseLoss().undecided
     for name, value in model.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value)
     saved, read = optimiser.state_dict()["state"], fresh.state_dict()["state"]

@@ -6,22 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from models.card import card_of
 from models.comparators import ComparedModel
 from models.coop import CoopConfig
-from models.description import describe
+from models.description import DEFAULT_FOLDER, describe
 from models.fit import FitConfig
 from models.record import read_record, sha256_of, write_record
 from models.train import TrainConfig, save_model, train, write_training_images
 from tests.models.conftest import random_record
 
-PRETRAINING = {
+FIRST_RUN = {
     "images": 10,
     "generator": "2",
     "epochs": 1,
     "training_seconds": 60,
     "painting_seconds": 60,
     "threads": 2,
+    "resumed_after_epochs": 1,
+}
+PRETRAINING = FIRST_RUN | {
+    "images": 20,
+    "epochs": 3,
+    "threads": 1,
+    "processes": 2,
+    "phrases": True,
     "resumed_after_epochs": 0,
+    "started_from": {"weights_sha256": "0" * 64, "pretraining": FIRST_RUN},
 }
 
 
@@ -55,6 +65,12 @@ def test_a_demonstration_model_is_made_and_lists_its_pictures(
     assert description.demonstration
     assert "never seen a patient" in description.card
     assert "12 further pictures for the prompt" in description.card
+    card = " ".join(description.card.split())
+    assert "30 pairs of picture and caption for the backbone" in card
+    assert (
+        "Backbone: 1 epochs of contrastive learning on 10 pictures and captions (interrupted "
+        "after 1; the time is of the rest), 1 minutes on 2 CPU cores. Then: 3 epochs" in card
+    )
     assert read_record(out / "backbone.json")["pretraining"] == PRETRAINING
     with (out / "training-images.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -71,3 +87,9 @@ def test_a_demonstration_model_is_made_and_lists_its_pictures(
     stated = json.loads((out / "model.json").read_text())["test"]["areas"]["linear_probe"]
     assert above == pytest.approx(stated["estimate"])
     assert sha256_of(out / "probe.safetensors") in description.card
+
+
+def test_the_shipped_card_says_what_the_shipped_records_say() -> None:
+    records = (read_record(DEFAULT_FOLDER / name) for name in ("model.json", "backbone.json"))
+    card = (DEFAULT_FOLDER / "CARD.md").read_text(encoding="utf-8")
+    assert card == card_of(DEFAULT_FOLDER, *records)
