@@ -8,7 +8,7 @@ it by accident.
 import csv
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -276,10 +276,27 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 def table_csv(header: list[str], rows: list[list[object]]) -> bytes:
     """Return a table as CSV bytes."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([safe_cell(value) for value in row] for row in rows)
+    write = row_writer(out)
+    write(header)
+    for row in rows:
+        write([safe_cell(value) for value in row])
     return out.getvalue().encode()
+
+
+def row_writer(out: io.StringIO) -> Callable[[Sequence[object]], None]:
+    """Return what writes rows of a CSV with line feeds.
+
+    A carriage return within a cell is quoted: bare, it would end the row for a spreadsheet, and
+    what follows it would begin one, a formula perhaps. The library quotes line feeds alone.
+    """
+    plain = csv.writer(out, lineterminator="\n")
+    quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(row: Sequence[object]) -> None:
+        broken = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (quoted if broken else plain).writerow(row)
+
+    return write
 
 
 def safe_cell(value: object) -> object:

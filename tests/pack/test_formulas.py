@@ -36,6 +36,13 @@ def test_i4_text_that_begins_like_a_formula_is_text_in_the_file(text: str) -> No
     assert list(csv.reader(written)) == [["text"], [f"'{text}"]]
 
 
+@pytest.mark.parametrize("text", ["seen\r=1+1", "seen\r\n=1+1", "seen\n=1+1"])
+def test_i4_a_line_break_within_a_cell_begins_no_row(text: str) -> None:
+    """Bare, a carriage return ends the row for a spreadsheet, and a formula would begin another."""
+    written = table_csv(["text"], [[text]])
+    assert written == f'text\n"{text}"\n'.encode()
+
+
 @given(st.text())
 def test_i4_whatever_the_text_no_formula_begins_and_nothing_else_changes(text: str) -> None:
     cell = str(safe_cell(text))

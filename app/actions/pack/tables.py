@@ -1,12 +1,11 @@
 """The tables of a pack beside readings.csv: their columns, and the rows that fill them."""
 
-import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from app.actions.export_study import reader_code, safe_cell
+from app.actions.export_study import reader_code, row_writer, safe_cell
 from app.db.pack import ExportedCase, ExportedPlace, ExportedPrediction, ExportedReader
 from app.domain.pack_cells import Numbering, as_text, moment, overlay_name
 
@@ -246,10 +245,10 @@ def text_rows(columns: tuple[TableColumn[Row], ...], rows: Iterable[Row]) -> lis
 def csv_chunks(header: list[str], rows: Iterable[Iterable[object]]) -> Iterator[bytes]:
     """Write rows as CSV (UTF-8, line feeds), some at a time; text is never a formula."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
+    write = row_writer(out)
+    write(header)
     for number, row in enumerate(rows, start=1):
-        writer.writerow([safe_cell(value) for value in row])
+        write([safe_cell(value) for value in row])
         if number % CHUNK_ROWS == 0:
             yield out.getvalue().encode()
             out.seek(0)
