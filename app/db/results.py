@@ -125,9 +125,22 @@ def case_characteristics(connection: Connection, study: UUID) -> list[CaseCharac
     )
 
 
-def assigned_cases(connection: Connection, study: UUID) -> int:
-    """Count the cases assigned to all readers of an unblinded study together."""
-    return fetch_value(connection, "SELECT count(*) FROM assignment WHERE study_id = %s", [study])
+def expected_readings(connection: Connection, study: UUID) -> int:
+    """Count the readings that count once every reader of an unblinded study has read every case.
+
+    Before and after the AI each is one where both count (sequential, hidden share); a case without
+    AI, and any case of a crossover or of parallel arms, has one. Repeats are among them.
+    """
+    return fetch_value(
+        connection,
+        """SELECT coalesce(sum(CASE WHEN a.arm = 'with_ai'
+                                    AND s.design IN ('sequential', 'hidden_share') THEN 2
+                               ELSE 1 END), 0)
+           FROM assignment a JOIN study s ON s.id = a.study_id
+           WHERE a.study_id = %s AND a.purpose = 'counted'
+           AND NOT EXISTS (SELECT FROM case_exclusion x WHERE x.case_id = a.case_id)""",
+        [study],
+    )
 
 
 def exported_readings(connection: Connection, study: UUID) -> list[ExportedReading]:

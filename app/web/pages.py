@@ -269,7 +269,7 @@ class ResultsPage(Page):
     simulated_readers: frozenset[str]  # codes to be marked as simulated
     model: ModelVersion
     columns: tuple[str, ...]  # characteristics of the cases that can make subgroups
-    assigned: int  # cases of all readers together, read or not
+    expected: int  # readings that count when all are made
     references: list[ReferenceSource]  # how each diagnosis was made: unequal means are a bias
 
 

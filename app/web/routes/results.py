@@ -84,7 +84,7 @@ def show_results(
         model=model,
         references=results.reference_sources(connection, study.id),
         columns=found.columns,
-        assigned=results.assigned_cases(connection, study.id),
+        expected=results.expected_readings(connection, study.id),
     )
     return render(page)
 
