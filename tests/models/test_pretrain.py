@@ -40,8 +40,8 @@ def test_every_phrase_is_asked_of_every_picture_and_answered_by_what_was_drawn()
     assert (asked.truth[:, :2].sum(axis=1) == 1).all()
     assert (asked.truth[:, -len(COLOURS) :].sum(axis=1) == 1).all()
     assert (asked.truth[:, -len(COLOURS) - 2 : -len(COLOURS)].sum(axis=1) == 1).all()
-    # Every word is one that the small model knows.
-    assert all(min(VOCABULARY.encode(text)) > 256 for text in asked.texts)
+    # Every word is one that the small model knows; another would be spelt in bytes, as hyphens are.
+    assert all(min(VOCABULARY.encode(text.replace("-", " "))) > 256 for text in asked.texts)
 
 
 def test_the_phrase_loss_falls_when_true_pairs_are_alike_and_false_ones_are_not() -> None:
