@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test torture install check bench-statistics bench-model lock clean
+.PHONY: demo test torture install check bench-statistics bench-model bench-reading lock clean
 
 demo: install
 	$(VENV)/bin/reread demo --port $(PORT)
@@ -43,6 +43,10 @@ bench-statistics: install
 # The model against plain encoding and against pytorch-grad-cam in the same run; last line as above.
 bench-model: install
 	@$(VENV)/bin/python bench/model.py
+
+# A hundred cases by keyboard in Chromium, beside the bare writes of the same run; last line as above.
+bench-reading: install
+	@$(VENV)/bin/python bench/reading_pace.py
 
 # After changing pyproject.toml: make the locks anew (they name no host).
 lock:

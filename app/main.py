@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -30,11 +31,13 @@ from app.web.routes import (
     home,
     importing,
     joining,
+    keys,
     letters,
     models,
     monitor,
     own_account,
     password_reset,
+    preview,
     readers,
     reading_room,
     results,
@@ -81,11 +84,13 @@ def build_app(
         addition,
         corrections,
         design,
+        preview,
         adjudication,
         audit,
         joining,
         letters,
         reading_room,
+        keys,
         results,
         models,
         seen_before,
@@ -93,7 +98,8 @@ def build_app(
         api_pages,
     ):
         app.include_router(corner.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    # Pages are never compressed: beside a secret, the length of what is typed would tell of it.
+    app.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     add_refusals(app)
     app.add_middleware(Retrying)
     refuse_undeclared(app)

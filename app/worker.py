@@ -50,6 +50,7 @@ class Scorer:
                 map_grid=said.map_grid,
                 demonstration=said.demonstration,
                 card=said.card,
+                performance=said.performance,
             )
 
     def score(

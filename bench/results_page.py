@@ -53,7 +53,7 @@ POSITIVE_SHARE = 0.14  # as in the paper: 99 of 707
 ADDRESS = "http://127.0.0.1:8000"
 
 
-def case_files(cases: int) -> tuple[bytes, bytes]:
+def case_files(cases: int, side: int = 64) -> tuple[bytes, bytes]:
     """Make a case file with invented characteristics, and its ZIP of generated pictures."""
     chance = random.Random(1)  # noqa: S311 - no secret
     table, pack = io.StringIO(), io.BytesIO()
@@ -69,13 +69,14 @@ def case_files(cases: int) -> tuple[bytes, bytes]:
             sex = chance.choice(("male", "female"))
             writer.writerow([*made, age, sex, site, chance.choice(("I", "II", "III", ""))])
             out = io.BytesIO()
-            Image.frombytes("RGB", (64, 64), chance.randbytes(3 * 64 * 64)).save(out, "PNG")
+            noise = Image.frombytes("RGB", (64, 64), chance.randbytes(3 * 64 * 64))
+            noise.resize((side, side)).save(out, "PNG")
             archive.writestr(f"p{number}.png", out.getvalue())
     return table.getvalue().encode(), pack.getvalue()
 
 
-def build(database: Database, url: str, storage: Storage, readers: int, cases: int) -> Account:
-    """Make the study and unblind it; returns its coordinator."""
+def prepare(database: Database, url: str, storage: Storage, cases: int, side: int = 64) -> Account:
+    """Make the study and open it; returns its coordinator."""
     with database.begin(Role.ACCOUNT, actor=None) as connection:
         cora = manage_accounts.add_account(
             connection,
@@ -89,7 +90,7 @@ def build(database: Database, url: str, storage: Storage, readers: int, cases: i
             connection, code=CODE, title="Simulated readers", demonstration=True, by=cora
         )
     study = found(database, cora)
-    table, pack = case_files(cases)
+    table, pack = case_files(cases, side)
     with open_image_source(io.BytesIO(pack), name="images.zip") as source:
         import_cases(
             database,
@@ -104,6 +105,13 @@ def build(database: Database, url: str, storage: Storage, readers: int, cases: i
     predict(database, url, storage, study)
     with database.begin(Role.COORDINATOR, actor=cora.id) as connection:
         design_study.open_study(connection, study=found(database, cora), by=cora)
+    return cora
+
+
+def build(database: Database, url: str, storage: Storage, readers: int, cases: int) -> Account:
+    """Make the study and unblind it; returns its coordinator."""
+    cora = prepare(database, url, storage, cases)
+    study = found(database, cora)
     truth = truth_of(url, study.id)
     for number in range(1, readers + 1):
         simulate_readers(

@@ -26,6 +26,7 @@ class ModelDescription:
     demonstration: bool  # never trained on a patient
     card: str  # Markdown
     backbone: str
+    performance: dict[str, Any] | None = None  # on its test images, as _performance() gives it
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def description_of(files: ModelFolder) -> ModelDescription:
             demonstration=bool(record["demonstration"]),
             card=card,
             backbone=backbone.name,
+            performance=_performance(record.get("test")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelRecordError(
@@ -85,6 +87,22 @@ def description_of(files: ModelFolder) -> ModelDescription:
             f"The model card of {files.folder} cannot be read ({error.strerror}); "
             "copy the whole model folder again."
         ) from error
+
+
+def _performance(test: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Give sensitivity and specificity on the test part; None where they are not recorded.
+
+    Each has `estimate` and, where recorded, `low`, `high` (95%) and `of` (images of its class).
+    """
+    found: dict[str, Any] = {}
+    for name in ("sensitivity", "specificity"):
+        share: Any = (test or {}).get(name)
+        if share is None:
+            return None
+        if isinstance(share, float):
+            share = {"estimate": share}
+        found[name] = {key: share[key] for key in ("estimate", "low", "high", "of") if key in share}
+    return found
 
 
 def describe(folder: Path = DEFAULT_FOLDER) -> ModelDescription:

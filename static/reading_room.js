@@ -1,48 +1,59 @@
 "use strict";
-// The reading room: keys, the unset confidence, locking, what to say when a submit failed, and
-// where the focus goes. Works by listeners on the document, so that swapped parts need none.
+// The reading room: keys, the unset confidence, locking, pauses, and where the focus goes. Works by
+// listeners on the document, so that swapped parts need none. Nothing is kept in the browser.
 (() => {
-  const KEYS = "reread-keys"; // the one thing kept in the browser: whether single keys are on
-  const TOO_SMALL = window.matchMedia(
-    "(max-width: 29.99rem), (max-width: 43.75rem) and (pointer: coarse), (max-height: 29.99rem) and (pointer: coarse)");
+  const CALM = 250; // ms for which a second press of Enter does not ask for the next case as well
+  const MINUTE = 60_000;
+  const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+  const viewers = window.viewerRoom;
   let question = "";
+  let single = null; // single keys on or off; null: as the page says
+  let acts = {}; // key -> what it does
+  let sitting = null; // { since, finished } of the cases read without a pause
+  let pauseWanted = false;
 
   const room = () => document.getElementById("room");
   const form = () => document.querySelector("[data-call-form]");
   const within = (selector) => room()?.querySelector(selector);
+  const finished = () => within(".way")?.value ?? 0;
 
   // ---------------------------------------------------------------- single keys
 
-  function keysOn() {
-    try { return localStorage.getItem(KEYS) !== "off"; } catch { return true; }
+  function showKeys() {
+    single ??= room().dataset.singleKeys !== "off";
+    acts = JSON.parse(room().dataset.keys ?? "{}");
+    document.body.classList.toggle("keys-off", !single);
+    document.body.dataset.keys = single ? "on" : "off";
+    const box = within("[data-keys-switch]");
+    if (box) box.checked = single;
   }
 
   function setKeys(on) {
-    try { localStorage.setItem(KEYS, on ? "on" : "off"); } catch { /* not kept, still set */ }
-    showKeys(on);
+    single = on;
+    showKeys();
+    // Kept with the account; where it does not arrive, it still holds for this page.
+    const body = new URLSearchParams({ single_keys: on ? "yes" : "no" });
+    fetch("/keys/single", { method: "POST", body, redirect: "manual" }).catch(() => {});
   }
 
-  function showKeys(on) {
-    document.body.classList.toggle("keys-off", !on);
-    document.body.dataset.keys = on ? "on" : "off";
-    const box = within("[data-keys-switch]");
-    if (box) box.checked = on;
-  }
-
-  const letters = {
-    b: () => choose("BCC"),
-    s: () => choose("SK"),
-    y: () => choose("biopsy", "management"),
-    n: () => choose("no_biopsy", "management"),
-    l: () => form()?.requestSubmit(),
-    i: () => window.viewerRoom.next(),
-    f: () => window.viewerRoom.zoom("fit"),
-    "+": () => window.viewerRoom.zoom("in"),
-    "=": () => window.viewerRoom.zoom("in"),
-    "-": () => window.viewerRoom.zoom("out"),
+  const does = {
+    bcc: () => choose("BCC"),
+    sk: () => choose("SK"),
+    biopsy: () => choose("biopsy", "management"),
+    no_biopsy: () => choose("no_biopsy", "management"),
+    lock: () => form()?.requestSubmit(),
+    compare: () => viewers.compare(),
+    next_image: () => viewers.next(),
+    all_images: () => viewers.allImages(),
+    zoom_in: () => viewers.zoom("in"),
+    zoom_out: () => viewers.zoom("out"),
+    fit: () => viewers.zoom("fit"),
   };
 
+  const actOf = (key) => acts[key.toLowerCase()] ?? (key === "=" ? acts["+"] : undefined);
+
   function choose(answer, question = "call") {
+    if (window.sending.waits()) return;
     const radio = form()?.querySelector(`[name="${question}"][value="${answer}"]`);
     if (radio) { radio.checked = true; forgetComplaint(); }
   }
@@ -51,8 +62,12 @@
 
   document.addEventListener("keydown", (event) => {
     const { key, target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || TOO_SMALL.matches) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || window.sending.tooSmall.matches) return;
     if (target.matches("[data-slider]") && arrows(event)) return;
+    if (ARROWS[key] && !target.matches("input, textarea, [role=application]") && viewers.pan(...ARROWS[key])) {
+      event.preventDefault();
+      return;
+    }
     if (event.repeat) {
       // Enter held down must not run on into the next question.
       if (key === "Enter") event.preventDefault();
@@ -60,23 +75,24 @@
     }
     if (key === "Enter") return enter(event);
     if (document.body.dataset.keys !== "on" || typing(target) || target.matches("[data-map-strength]") && /^\d$/.test(key)) return;
-    if (key === "o" || key === "O") return window.viewerRoom.peek(true);
-    const act = /^\d$/.test(key) && form()
+    const act = actOf(key);
+    if (act === "peek") return viewers.peek(true);
+    const doing = /^\d$/.test(key) && form()
       ? () => setConfidence(key === "0" ? 100 : Number(key) * 10)
-      : letters[key.toLowerCase()];
-    if (!act) return;
+      : does[act];
+    if (!doing) return;
     event.preventDefault();
-    act();
+    doing();
   });
 
   document.addEventListener("keyup", (event) => {
-    if (event.key === "o" || event.key === "O") window.viewerRoom.peek(false);
+    if (actOf(event.key) === "peek") viewers.peek(false);
   });
-  window.addEventListener("blur", () => window.viewerRoom.peek(false));
 
   function enter(event) {
     if (event.target.closest("button, a, summary") || !form()) return;
     if (!typing(event.target) && document.body.dataset.keys !== "on" && !form().contains(event.target)) return;
+    if (event.target.matches("textarea")) return; // there it begins a new line
     event.preventDefault();
     form().requestSubmit();
   }
@@ -95,6 +111,7 @@
   }
 
   function setConfidence(value) {
+    if (window.sending.waits()) return;
     form().elements.confidence.value = String(value);
     showConfidence();
     forgetComplaint();
@@ -127,7 +144,7 @@
   // ---------------------------------------------------------------- locking
 
   function missing(target) {
-    if (!window.viewerRoom.ready()) return ["The picture is still loading: lock when you see it.", null];
+    if (!viewers.ready()) return ["The picture is still loading: lock when you see it.", null];
     if (!target.elements.call.value) return ["Choose BCC or SK first.", target.elements.call[0]];
     const typed = target.elements.confidence;
     if (!/^\d{1,3}$/.test(typed.value) || Number(typed.value) > 100) {
@@ -145,7 +162,8 @@
 
   document.addEventListener("submit", (event) => {
     const target = event.target;
-    if (!target.matches("[data-call-form]")) return;
+    // What is sent again is what was locked.
+    if (!target.matches("[data-call-form]") || window.sending.waits()) return;
     const found = missing(target);
     if (found) {
       event.preventDefault();
@@ -156,50 +174,50 @@
       found[1]?.focus();
       return;
     }
-    target.elements.active_milliseconds.value = String(window.activeTime.milliseconds());
+    const { active_milliseconds: active, map_milliseconds: map, greatest_zoom: zoom } = target.elements;
+    active.value = String(window.activeTime.milliseconds());
+    if (map) map.value = String(viewers.mapMilliseconds());
+    if (zoom) zoom.value = viewers.greatestZoom();
   }, { capture: true });
 
-  // ---------------------------------------------------------------- answers, and no answer
+  // ---------------------------------------------------------------- pauses
 
-  document.addEventListener("htmx:before:request", (event) => {
-    // On a screen too small to read on, nothing is revealed by itself.
-    if (TOO_SMALL.matches) event.preventDefault();
-    const notice = within("[data-unsaved]");
-    if (notice) notice.hidden = true;
-  });
-
-  document.addEventListener("htmx:before:swap", (event) => {
-    const { ctx, tasks } = event.detail;
-    const answered = tasks.some((task) => task.fragment.querySelector("#room"));
-    if (answered) return;
-    event.preventDefault();
-    const status = ctx.response.status;
-    const answer = new DOMParser().parseFromString(ctx.text, "text/html");
-    const sentence = answer.querySelector("[data-sentence]")?.textContent.trim()
-      ?? (status === 200 ? "" : `The server answered ${status}.`);
-    // After the session's end the sign-in page comes instead of the room.
-    const signedOut = status === 401 || Boolean(answer.querySelector('form[action="/sign-in"]'));
-    // What contradicts the server's state (the study was closed, say) will not pass later either.
-    const final = [403, 404, 409].includes(status);
-    notSaved(sentence, { signedOut, final });
-  });
-
-  document.addEventListener("htmx:error", (event) => {
-    if (!event.detail.ctx) return;
-    notSaved(navigator.onLine ? "The server did not answer." : "This computer is offline.");
-  });
-
-  function notSaved(reason, { signedOut = false, final = false } = {}) {
-    const notice = within("[data-unsaved]");
-    if (!notice) return;
-    within("[data-unsaved-reason]").textContent = reason;
-    within("[data-unsaved-sign-in]").hidden = !signedOut;
-    within("[data-unsaved-reload]").hidden = !final;
-    within("[data-unsaved-again]").hidden = final;
-    notice.hidden = false;
-    // The button is enabled again only after this event.
-    setTimeout(() => within("button[type=submit]")?.focus(), 0);
+  function minutesRead() {
+    sitting ??= { since: performance.now(), finished: finished() };
+    return (performance.now() - sitting.since) / MINUTE;
   }
+
+  function offerPause() {
+    const minutes = Math.round(minutesRead());
+    const cases = finished() - sitting.finished;
+    const state = room().dataset.state;
+    if (state === "between") {
+      const told = within("[data-sitting]");
+      if (told && cases > 0) {
+        told.textContent = `You have just read ${cases} ${cases === 1 ? "case" : "cases"} in ${Math.max(1, minutes)} min.`;
+        told.hidden = false;
+      }
+      sitting = null;
+      pauseWanted = false;
+    }
+    const offer = within("[data-pause-offer]");
+    const after = Number(room().dataset.pauseMinutes);
+    if (offer && after && state === "served" && minutes >= after && !pauseWanted) {
+      within("[data-pause-offer-text]").textContent = `You have been reading for ${minutes} minutes. A pause costs nothing.`;
+      offer.hidden = false;
+    }
+    const box = within("[name=pause]");
+    if (box && pauseWanted) box.checked = true;
+  }
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-pause-wanted]")) return;
+    pauseWanted = true;
+    within("[data-pause-offer]").hidden = true;
+    within("[data-focus]")?.focus({ preventScroll: true });
+  });
+
+  // ---------------------------------------------------------------- arriving
 
   document.addEventListener("htmx:after:settle", (event) => {
     if (event.target.id === "room" || event.target.contains?.(room())) arrive();
@@ -208,16 +226,25 @@
   function arrive() {
     document.body.classList.toggle("reading", room().classList.contains("room"));
     for (const target of room().querySelectorAll("[data-call-form]")) target.noValidate = true;
-    for (const part of room().querySelectorAll("[data-needs-script]")) part.hidden = false;
-    showKeys(keysOn());
+    showKeys();
     // After a refused form the same question goes on, and so does its time.
     const asked = `${within("[data-stage]")?.dataset.case} ${room().dataset.state}`;
-    if (asked !== question) window.activeTime.restart();
+    if (asked !== question) {
+      window.activeTime.restart();
+      viewers.restartZoom();
+    }
     question = asked;
-    window.viewerRoom.refresh();
+    viewers.refresh();
+    viewers.refreshMap();
     showConfidence();
+    offerPause();
     window.scrollTo(0, 0);
-    (within("[data-focus-first]") ?? within("[data-focus]"))?.focus({ preventScroll: true });
+    const first = within("[data-focus-first]");
+    (first ?? within("[data-focus]"))?.focus({ preventScroll: true });
+    if (first) {
+      first.disabled = true;
+      setTimeout(() => { first.disabled = false; first.focus({ preventScroll: true }); }, CALM);
+    }
   }
 
   // Back and forward: what the browser kept of the page is not what the server holds.

@@ -1,17 +1,24 @@
 "use strict";
-// The image viewer of the reading room: zoom, the images of a case, the model's map as a second
-// layer. A viewer element survives the swap from the unaided to the aided call (hx-preserve), so
-// zoom and place are kept; its map arrives with the new markup around it.
+// The image viewer of the reading room: zoom, the images of a case one by one or side by side, the
+// scale bar, the next case's images ahead. A viewer element survives the swap from the unaided to
+// the aided call (hx-preserve), so zoom and place are kept. map.js adds the model's map.
 (() => {
-  const viewers = new Map(); // element -> { viewer, map }
+  const viewers = new Map(); // element -> { viewer, plain, atHome, map }
+  const ahead = new Map(); // address -> Image: held, the browser need not ask for it again
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const STRENGTH = 0.75; // the lesion stays visible under its map; as the slider begins
-  const map = { shown: true, strength: STRENGTH };
+  const LENGTHS = [100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05]; // of the scale bar, in mm
+  const LONGEST = 140; // of the scale bar, in pixels of the screen
   let chosen = { case: "", slide: "" };
+  let side = false; // all images of a case side by side
+  let linked = true;
+  let following = false;
+  let greatest = 1;
 
   const stage = () => document.querySelector("[data-stage]");
-  const currentSlide = () => document.querySelector("[data-slide]:not([hidden])");
-  const current = () => viewers.get(currentSlide()?.querySelector("[data-viewer]"));
+  const slides = () => [...document.querySelectorAll("[data-slide]")];
+  const main = (slide) => slide?.querySelector("[data-viewer]");
+  const currentSlide = () => document.getElementById(chosen.slide);
+  const current = () => viewers.get(main(currentSlide()));
 
   // OpenSeadragon adds a style element that would take the focus ring away on touch screens,
   // unless it finds one; the policy forbids inline styles, and we want the ring.
@@ -19,24 +26,39 @@
   inert.setAttribute("data-openseadragon-mobile-css", "");
   document.head.append(inert);
 
-  function open(element) {
+  function open(element, { plain = false } = {}) {
     const viewer = OpenSeadragon({
       element,
       drawer: "canvas", // the colours of the file, no graphics driver in between
       showNavigationControl: false,
       animationTime: calm ? 0 : 0.5,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+      gestureSettingsTouch: { pinchRotate: false },
       maxZoomPixelRatio: 8,
       visibilityRatio: 0.5,
       tileSources: { type: "image", url: element.dataset.src },
     });
-    const entry = { viewer, map: null };
-    viewer.addHandler("open", () => { element.dataset.opened = ""; addMap(element, entry); });
-    viewer.addHandler("open-failed", () => failed(element));
+    const entry = { viewer, plain, atHome: true, map: null };
+    viewer.addHandler("open", () => opened(element, entry));
+    viewer.addHandler("open-failed", () => failed(element, plain));
     viewer.addHandler("canvas-key", keepToArrows);
+    for (const name of ["zoom", "pan"]) viewer.addHandler(name, () => moved(element, entry));
+    for (const name of ["animation", "open", "resize"]) viewer.addHandler(name, () => measure(element, entry));
+    viewer.addHandler("resize", () => { if (entry.atHome) viewer.viewport.goHome(true); });
     viewer.canvas.setAttribute("role", "application");
     viewer.canvas.setAttribute("aria-label", `${element.dataset.label}. Arrow keys move it.`);
     viewers.set(element, entry);
+    return entry;
+  }
+
+  function opened(element, entry) {
+    element.dataset.opened = "";
+    const viewport = entry.viewer.viewport;
+    // Also a small image can be enlarged fourfold.
+    viewport.maxZoomLevel = Math.max(viewport.getMaxZoom(), 4 * viewport.getHomeZoom());
+    ahead.delete(element.dataset.src);
+    measure(element, entry);
+    document.dispatchEvent(new CustomEvent("viewer:opened", { detail: { element, entry } }));
   }
 
   // The viewer's own letter keys would collide with the keys of the call.
@@ -44,9 +66,9 @@
     if (!event.originalEvent.key.startsWith("Arrow")) event.preventDefaultAction = true;
   }
 
-  function failed(element) {
+  function failed(element, plain) {
     delete element.dataset.opened;
-    sayFailed(element, "The image did not load. ", () => { close(element); open(element); });
+    sayFailed(element, "The image did not load. ", () => { close(element); open(element, { plain }); });
   }
 
   function sayFailed(element, sentence, retry) {
@@ -67,37 +89,77 @@
     viewers.delete(element);
   }
 
-  function addMap(element, entry) {
-    const url = element.closest("[data-slide]")?.dataset.overlay;
-    if (!url || entry.map || entry.asked || element.dataset.opened === undefined) return;
-    entry.asked = true;
-    entry.viewer.addTiledImage({
-      tileSource: { type: "image", url },
-      width: 1, // as wide as the image beneath
-      opacity: map.shown ? map.strength : 0,
-      success: (event) => { entry.map = event.item; element.dataset.mapped = ""; paintMap(); },
-      error: () => {
-        entry.asked = false;
-        sayFailed(element, "The model's map did not load. ", () => addMap(element, entry));
-      },
-    });
+  // ---------------------------------------------------------------- moved together
+
+  const enlarged = (viewport) => viewport.getZoom() / viewport.getHomeZoom();
+  const height = (viewer) => viewer.world.getItemAt(0)?.getBounds().height ?? 1; // width is 1
+
+  function moved(element, entry) {
+    entry.atHome = Math.abs(enlarged(entry.viewer.viewport) - 1) < 0.01;
+    if (following) return;
+    following = true;
+    for (const [other, held] of viewers) {
+      const twin = other.parentElement === element.parentElement; // the same image, with its map
+      if (other !== element && (twin || side && linked) && other.dataset.opened !== undefined) {
+        follow(held.viewer, entry.viewer);
+        held.atHome = entry.atHome;
+      }
+    }
+    following = false;
   }
 
-  function paintMap(inverted = false) {
-    const shown = map.shown !== inverted;
-    for (const entry of viewers.values()) entry.map?.setOpacity(shown ? map.strength : 0);
-    document.querySelector("[data-map-toggle]")?.setAttribute("aria-pressed", String(shown));
+  function follow(viewer, leader) {
+    const centre = leader.viewport.getCenter();
+    viewer.viewport.zoomTo(viewer.viewport.getHomeZoom() * enlarged(leader.viewport));
+    viewer.viewport.panTo(new OpenSeadragon.Point(centre.x, centre.y * height(viewer) / height(leader)));
   }
+
+  // ---------------------------------------------------------------- zoom and millimetres
+
+  function measure(element, { viewer }) {
+    const viewport = viewer.viewport;
+    if (!viewport || element.dataset.opened === undefined) return;
+    greatest = Math.max(greatest, viewport.getZoom(true) / viewport.getHomeZoom());
+    const mm = Number(element.dataset.mmPerPixel);
+    if (!mm) return;
+    const image = viewer.world.getItemAt(0);
+    const pixels = image.viewportToImageZoom(viewport.getZoom(true)) / mm; // of the screen, in a mm
+    const length = LENGTHS.find((each) => each * pixels <= LONGEST) ?? LENGTHS.at(-1);
+    const bar = element.querySelector(".scale-bar") ?? element.appendChild(scaleBar());
+    bar.firstChild.style.width = `${length * pixels}px`;
+    bar.lastChild.textContent = `${length} mm`;
+  }
+
+  function scaleBar() {
+    const bar = document.createElement("p");
+    bar.className = "scale-bar";
+    bar.append(document.createElement("span"), document.createElement("span"));
+    return bar;
+  }
+
+  // ---------------------------------------------------------------- which images show
 
   function show(id) {
     chosen = { case: stage().dataset.case, slide: id };
-    for (const slide of document.querySelectorAll("[data-slide]")) slide.hidden = slide.id !== id;
-    const element = currentSlide().querySelector("[data-viewer]");
-    if (viewers.has(element)) addMap(element, viewers.get(element));
-    else open(element);
-    for (const button of document.querySelectorAll("[data-show]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.show === id));
+    const all = side && slides().length > 1;
+    document.querySelector("[data-slides]").classList.toggle("beside", all);
+    for (const slide of slides()) slide.hidden = !all && slide.id !== id;
+    for (const slide of all ? slides() : [currentSlide()]) {
+      const element = main(slide);
+      if (viewers.has(element)) document.dispatchEvent(new CustomEvent("viewer:shown", { detail: { element } }));
+      else open(element);
     }
+    for (const button of document.querySelectorAll("[data-show]")) {
+      button.setAttribute("aria-pressed", String(!all && button.dataset.show === id));
+    }
+    press("[data-all-images]", all);
+    press("[data-linked]", linked);
+    const link = document.querySelector("[data-linked]");
+    if (link) link.hidden = !all;
+  }
+
+  function press(selector, pressed) {
+    document.querySelector(selector)?.setAttribute("aria-pressed", String(pressed));
   }
 
   const zoom = {
@@ -107,16 +169,26 @@
   };
 
   window.viewerRoom = {
-    // After each swap: drop the viewers that left, open those that came.
+    viewers, open, close, sayFailed, press,
+    slide: currentSlide,
+    // After each swap: drop the viewers that left, open those that came, fetch what comes next.
     refresh() {
       for (const element of [...viewers.keys()]) if (!element.isConnected) close(element);
-      const slides = [...document.querySelectorAll("[data-slide]")];
-      if (!slides.length) return;
-      if (stage().dataset.case !== chosen.case) {
-        chosen = { case: stage().dataset.case, slide: slides[0].id };
-        Object.assign(map, { shown: true, strength: STRENGTH });
+      const found = slides();
+      if (found.length) {
+        if (stage().dataset.case !== chosen.case) chosen = { case: stage().dataset.case, slide: found[0].id };
+        show(chosen.slide);
       }
-      show(chosen.slide);
+      this.fetchAhead();
+    },
+    // Held by the page alone and gone with it: no-store keeps every image off the disk.
+    fetchAhead() {
+      for (const address of document.getElementById("room")?.dataset.ahead?.split(" ") ?? []) {
+        if (ahead.has(address)) continue;
+        const image = new Image();
+        image.src = address;
+        ahead.set(address, image);
+      }
     },
     zoom(way) {
       const viewport = current()?.viewer.viewport;
@@ -124,37 +196,44 @@
       zoom[way](viewport);
       viewport.applyConstraints();
     },
-    next() {
-      const slides = [...document.querySelectorAll("[data-slide]")];
-      if (slides.length > 1) show(slides[(slides.indexOf(currentSlide()) + 1) % slides.length].id);
+    // By an eighth of what is seen; false where the whole image is seen anyway.
+    pan(across, down) {
+      const entry = current();
+      if (!entry || entry.atHome) return false;
+      const seen = entry.viewer.viewport.getBounds();
+      entry.viewer.viewport.panBy(new OpenSeadragon.Point(across * seen.width / 8, down * seen.height / 8));
+      entry.viewer.viewport.applyConstraints();
+      return true;
     },
-    peek: (held) => paintMap(held),
+    next() {
+      const found = slides();
+      if (found.length < 2) return;
+      side = false;
+      show(found[(found.indexOf(currentSlide()) + 1) % found.length].id);
+    },
+    allImages() {
+      if (slides().length < 2) return;
+      side = !side;
+      show(chosen.slide);
+    },
+    restartZoom() { greatest = 1; },
+    greatestZoom: () => Math.min(greatest, 1000).toFixed(2),
     // A call on an image that was never shown would be no reading.
-    // Nor is an aided call one on a map that was never there.
-    ready: () => [...viewers].every(([element, entry]) => element.dataset.opened !== undefined
-      && (!element.closest("[data-slide]")?.dataset.overlay || entry.map)),
+    opened: () => [...viewers].every(([element, { plain }]) => plain || element.dataset.opened !== undefined),
   };
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-zoom], [data-show], [data-map-toggle], [data-full-screen]");
+    const button = event.target.closest("[data-zoom], [data-show], [data-all-images], [data-linked], [data-full-screen]");
     if (!button) return;
     if (button.dataset.zoom) window.viewerRoom.zoom(button.dataset.zoom);
-    if (button.dataset.show) show(button.dataset.show);
-    if (button.matches("[data-map-toggle]")) { map.shown = !map.shown; paintMap(); }
+    if (button.dataset.show) { side = false; show(button.dataset.show); }
+    if (button.matches("[data-all-images]")) window.viewerRoom.allImages();
+    if (button.matches("[data-linked]")) { linked = !linked; press("[data-linked]", linked); }
     if (button.matches("[data-full-screen]")) {
       // The whole page, not the image alone: the form must stay in sight.
       if (document.fullscreenElement) document.exitFullscreen();
       else document.documentElement.requestFullscreen().catch(() => {});
     }
   });
-  document.addEventListener("input", (event) => {
-    if (!event.target.matches("[data-map-strength]")) return;
-    map.strength = event.target.value / 100;
-    map.shown = true;
-    paintMap();
-  });
-  document.addEventListener("fullscreenchange", () => {
-    document.querySelector("[data-full-screen]")
-      ?.setAttribute("aria-pressed", String(Boolean(document.fullscreenElement)));
-  });
+  document.addEventListener("fullscreenchange", () => press("[data-full-screen]", Boolean(document.fullscreenElement)));
 })();

@@ -273,7 +273,15 @@ def _new_image(row: _Row, picture: CleanImage, key: str, file_sha256: str) -> ca
         file_sha256=file_sha256,
         perceptual_hash=picture.perceptual_hash,
         quality=picture.quality,
+        mm_per_pixel=_scale(row.image.mm_per_pixel, picture),
     )
+
+
+def _scale(delivered: float | None, picture: CleanImage) -> float | None:
+    """Return the millimetres in a pixel of the picture as stored: it may have been reduced."""
+    if delivered is None:
+        return None
+    return delivered * picture.quality.shorter_side / min(picture.width, picture.height)
 
 
 def _new_case(case: CaseRow, images: list[cases.NewImage]) -> cases.NewCase:

@@ -4,14 +4,14 @@ Every step is one transaction; the caller commits before it answers. The databas
 out of order, so what is here decides only what to say.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app import __version__
 from app.db import cases, people, readings
 from app.db.session import Connection
 from app.domain.errors import Conflict, NotFound
-from app.domain.reading import LockedCall, Phase, ReadingState, Submission
+from app.domain.reading import LockedCall, Phase, ReadingState, Submission, Viewing
 
 NO_CASE = "There is no such case."
 
@@ -57,12 +57,30 @@ def study_of(connection: Connection, *, assignment_id: UUID) -> readings.ReaderS
 
 
 def image_key(connection: Connection, *, assignment_id: UUID, position: int) -> str:
-    """Return where an image of a served case lies; raises NotFound."""
+    """Return where an image lies, of a served case or of the very next one; raises NotFound."""
     assignment = _find(connection, assignment_id)
     key = cases.image_key(connection, case=assignment.case_id, position=position)
-    if key is None:
-        raise NotFound(NO_CASE)
-    return key
+    if key is not None:
+        return key
+    for image in readings.images_ahead(connection, assignment.study_id):
+        if (image.assignment_id, image.image_position) == (assignment_id, position):
+            return image.storage_key
+    raise NotFound(NO_CASE)
+
+
+def images_ahead(
+    connection: Connection, *, study: readings.ReaderStudy, case: CaseView
+) -> list[readings.ImageAhead]:
+    """Return the images that the page may fetch while the reader is still with what comes before.
+
+    None where the next case is not shown next: the sitting ends, or a consent is due.
+    """
+    finished = study.finished + (1 if case.state is ReadingState.REVEALED else 0)
+    if sitting_is_over(replace(study, finished=finished)) or people.consent_is_due(
+        connection, study.id
+    ):
+        return []
+    return readings.images_ahead(connection, study.id)
 
 
 def overlay_key(connection: Connection, *, assignment_id: UUID, position: int) -> str:
@@ -81,7 +99,9 @@ def current_case(connection: Connection, *, study: UUID) -> CaseView | None:
     return CaseView(
         assignment=assignment,
         images=readings.images_of(connection, assignment.case_id) if assignment.served else [],
-        unaided=readings.locked_call(connection, assignment.id, Phase.UNAIDED),
+        unaided=readings.locked_call(connection, assignment.id, Phase.UNAIDED)
+        if assignment.unaided
+        else None,
         ai=readings.shown_ai(connection, assignment.id) if assignment.revealed else [],
     )
 
@@ -114,18 +134,20 @@ def lock_aided(
     """
     assignment = _find(connection, assignment_id)
     _lock(connection, assignment, Phase.AIDED, submission)
+    if pause or assignment.purpose == "training":
+        return
     following = readings.current_assignment(connection, assignment.study_id)
+    study = readings.reader_study_by_id(connection, assignment.study_id)
     if (
-        pause
-        or following is None
-        or assignment.purpose == "training"
+        following is None
         or following.session != assignment.session
-        or sitting_is_over(study_of(connection, assignment_id=assignment_id))
+        or study is None
+        or sitting_is_over(study)
         # A new version of the consent text holds back the next case, not the call just made.
-        or people.consent_is_due(connection, assignment.study_id)
+        or people.consent_is_due(connection, study.id)
     ):
         return
-    serve_next(connection, study=assignment.study_id)
+    readings.insert_served(connection, following)
 
 
 def sitting_is_over(study: readings.ReaderStudy) -> bool:
@@ -146,12 +168,31 @@ def _lock(
 ) -> None:
     """Lock once. The same submit again is the same receipt; another answer is refused."""
     earlier = readings.locked_call(connection, assignment.id, phase)
-    if earlier is None and not readings.insert_reading(connection, assignment, phase, submission):
+    if earlier is None:
+        reading = readings.insert_reading(connection, assignment, phase, submission)
+        if reading is not None:
+            _note_viewing(connection, reading, assignment, phase, submission)
+            return
         earlier = readings.locked_call(connection, assignment.id, phase)  # another tab was faster
-        if earlier is None:
-            raise FormUsed("This form was used for another call. Choose again; nothing was locked.")
-    if earlier is not None and not submission.repeats(earlier):
+    if earlier is None:
+        raise FormUsed("This form was used for another call. Choose again; nothing was locked.")
+    if not submission.repeats(earlier):
         raise AlreadyLocked(
             f"Your {phase} call for this case is already locked: {earlier.call}, "
             f"{earlier.confidence} % sure. It was not changed."
         )
+
+
+def _note_viewing(
+    connection: Connection,
+    reading: UUID,
+    assignment: readings.Assignment,
+    phase: Phase,
+    submission: Submission,
+) -> None:
+    """Keep what the browser said of looking; before the reveal there is no map to look at."""
+    said = submission.viewing
+    if phase is Phase.UNAIDED:
+        said = replace(said, map_milliseconds=None)
+    if said != Viewing():
+        readings.insert_viewing(connection, reading, assignment, said)

@@ -56,10 +56,11 @@ AUDITED = {
     "study_model": "id",
     "case_addition": "id",
     "order_extension": "id",
+    "viewing": "reading_id",
 }
 
 # Guard -> the tables it must stand on; one that was dropped leaves no trace of its own.
-_LIVING = ("account", "study", "invitation", "api_token", "password_reset")
+_LIVING = ("account", "study", "invitation", "api_token", "password_reset", "reading_keys")
 _OF_MODELS = ("model_version", "training_list")
 _KEPT = (
     *AUDITED,
@@ -97,10 +98,12 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "api_token",
         "study_model",
         "password_reset",
+        "viewing",
         *_BESIDE,
     ),
     "guard_analysed": ("study",),
     "guard_new": ("study",),
+    "guard_later_settings": ("study",),
     "guard_part": ("enrolment", "coordinator", "membership"),
     "guard_may_read": ("served", "reading", "reveal"),
     "guard_seen_before": ("study",),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from uuid import UUID
 
-from app.db.session import Connection, fetch_all, fetch_one, fetch_value
+from app.db.session import Connection, fetch_all, fetch_value
 from app.domain.image_quality import ImageQuality
 from app.domain.study_design import Purpose
 
@@ -22,6 +22,7 @@ class NewImage:
     file_sha256: str  # of the file as delivered
     perceptual_hash: int  # 64 bits
     quality: ImageQuality
+    mm_per_pixel: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,23 +52,11 @@ class StoredImage:
     storage_key: str
 
 
-@dataclass(frozen=True)
-class PreviewCase:
-    """A case as a preview shows it."""
-
-    id: UUID
-    images: int
-    synthetic: bool
-
-
-def first_case(connection: Connection, study: UUID) -> PreviewCase | None:
+def first_case(connection: Connection, study: UUID) -> UUID | None:
     """Return the case that stands first by its code; None where there is none yet."""
-    return fetch_one(
+    return fetch_value(
         connection,
-        PreviewCase,
-        """SELECT c.id, count(i.id) AS images, coalesce(bool_or(i.synthetic), false) AS synthetic
-           FROM study_case c LEFT JOIN image i ON i.case_id = c.id
-           WHERE c.study_id = %s GROUP BY c.id ORDER BY c.code LIMIT 1""",
+        "SELECT id FROM study_case WHERE study_id = %s ORDER BY code LIMIT 1",
         [study],
     )
 
@@ -117,9 +106,9 @@ def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID)
         connection.execute(
             """INSERT INTO image (study_id, case_id, position, modality, storage_key, sha256,
                    width, height, synthetic, file_sha256, perceptual_hash, sharpness,
-                   shorter_side, luminance, dark_share, light_share, contrast)
+                   shorter_side, luminance, dark_share, light_share, contrast, mm_per_pixel)
                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::bit(64), %s, %s, %s, %s, %s,
-                   %s)""",
+                   %s, %s)""",
             [
                 study,
                 case_id,
@@ -133,6 +122,7 @@ def insert_case(connection: Connection, case: NewCase, *, study: UUID, by: UUID)
                 image.file_sha256,
                 f"{image.perceptual_hash:064b}",
                 *astuple(image.quality),
+                image.mm_per_pixel,
             ],
         )
 

@@ -1,6 +1,10 @@
 """Model versions and predictions, as the worker writes them: each once, never changed."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from app.db.session import Connection, fetch_value
 
@@ -17,12 +21,13 @@ def register_model(
     map_grid: tuple[int, int],
     demonstration: bool,
     card: str,
+    performance: Mapping[str, Any] | None = None,
 ) -> UUID:
     """Return the id of this model version, storing it when it is new."""
     connection.execute(
         """INSERT INTO model_version (name, backbone, weights_sha256, preprocessing, threshold,
-               map_scale, map_rows, map_columns, demonstration, card)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING""",
+               map_scale, map_rows, map_columns, demonstration, card, performance)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING""",
         [
             name,
             backbone,
@@ -33,6 +38,7 @@ def register_model(
             *map_grid,
             demonstration,
             card,
+            None if performance is None else Jsonb(dict(performance)),
         ],
     )
     return fetch_value(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
@@ -11,6 +12,7 @@ from app.domain.reading import (
     Questions,
     ReadingState,
     Submission,
+    Viewing,
     state_of,
 )
 from app.domain.scores import Diagnosis
@@ -31,6 +33,7 @@ class ReaderStudy:
     washout_days: int
     ask_management: bool
     ask_comment: bool
+    log_zoom: bool
     cases_per_sitting: int | None
     order_sha256: str | None
     cases: int  # to be read: a case that comes twice counts twice, an excluded one not
@@ -39,7 +42,9 @@ class ReaderStudy:
     @property
     def questions(self) -> Questions:
         """Return what is asked beside call and confidence."""
-        return Questions(management=self.ask_management, comment=self.ask_comment)
+        return Questions(
+            management=self.ask_management, comment=self.ask_comment, zoom=self.log_zoom
+        )
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,16 @@ class CaseImage:
     height: int
     synthetic: bool
     storage_key: str
+    mm_per_pixel: float | None
+
+
+@dataclass(frozen=True)
+class ImageAhead:
+    """An image of the case that comes next, before its turn."""
+
+    assignment_id: UUID
+    image_position: int
+    storage_key: str
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,7 @@ class ShownOverlay:
     map_rows: int | None
     map_columns: int | None
     demonstration: bool
+    performance: dict[str, Any] | None  # the model's record on its test images
     image_position: int
     overlay_key: str | None
 
@@ -112,7 +128,8 @@ class TrainingTruth:
 # Excluded cases that were not finished are not to be read any more.
 _READER_STUDY = """
     SELECT s.id, s.code, s.title, s.instructions, s.state, s.demonstration, s.design,
-           s.washout_days, s.ask_management, s.ask_comment, s.cases_per_sitting, l.order_sha256,
+           s.washout_days, s.ask_management, s.ask_comment, s.log_zoom,
+           s.cases_per_sitting, l.order_sha256,
            (SELECT count(*) FROM assignment a WHERE a.enrolment_id = e.id)
            - (SELECT count(*) FROM assignment a
                JOIN case_exclusion x ON x.case_id = a.case_id
@@ -206,10 +223,15 @@ def images_of(connection: Connection, case: UUID) -> list[CaseImage]:
     return fetch_all(
         connection,
         CaseImage,
-        """SELECT position, modality, width, height, synthetic, storage_key
+        """SELECT position, modality, width, height, synthetic, storage_key, mm_per_pixel
            FROM image WHERE case_id = %s ORDER BY position""",
         [case],
     )
+
+
+def images_ahead(connection: Connection, study: UUID) -> list[ImageAhead]:
+    """Return the images of the actor's next case, where they may be fetched before its turn."""
+    return fetch_all(connection, ImageAhead, "SELECT * FROM images_ahead(%s)", [study])
 
 
 def insert_served(connection: Connection, assignment: Assignment) -> None:
@@ -235,9 +257,9 @@ def locked_call(connection: Connection, assignment: UUID, phase: Phase) -> Locke
 
 def insert_reading(
     connection: Connection, assignment: Assignment, phase: Phase, submission: Submission
-) -> bool:
-    """Lock a call; False when one is locked already, or the submission id was used for another."""
-    inserted: UUID | None = fetch_value(
+) -> UUID | None:
+    """Lock a call; None when one is locked already, or the submission id was used for another."""
+    return fetch_value(
         connection,
         """INSERT INTO reading (assignment_id, study_id, reader_id, phase, call, confidence,
                submission_id, active_milliseconds, management, comment)
@@ -255,7 +277,17 @@ def insert_reading(
             submission.comment,
         ],
     )
-    return inserted is not None
+
+
+def insert_viewing(
+    connection: Connection, reading: UUID, assignment: Assignment, viewing: Viewing
+) -> None:
+    """Write down beside a call, in its transaction, how the case was looked at."""
+    connection.execute(
+        """INSERT INTO viewing (reading_id, study_id, reader_id, map_milliseconds, greatest_zoom)
+           VALUES (%s, %s, actor(), %s, %s)""",
+        [reading, assignment.study_id, viewing.map_milliseconds, viewing.greatest_zoom],
+    )
 
 
 def release_ai(connection: Connection, assignment: UUID, *, software_version: str) -> None:

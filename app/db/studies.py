@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
@@ -77,6 +78,7 @@ class ModelVersion:
     demonstration: bool
     card: str
     registered_at: datetime
+    performance: dict[str, Any] | None  # on its test images, where the model's folder records it
 
 
 @dataclass(frozen=True)

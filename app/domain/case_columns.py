@@ -14,6 +14,7 @@ CASE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
 MAX_TEXT = 100
 OLDEST = 120
+COARSEST = 10.0  # millimetres in a pixel: a picture of 64 pixels would show over half a metre
 
 _DIAGNOSES = {
     "bcc": "BCC",
@@ -50,13 +51,14 @@ class Columns:
     lesion_id: str = "lesion_id"
     synthetic: str = "synthetic"
     training: str = "training"
+    mm_per_pixel: str = "mm_per_pixel"
 
     @property
     def names(self) -> frozenset[str]:
         """All columns of this format."""
         single = (self.case_id, self.image, self.diagnosis_source, self.age, self.sex)
         more = (self.anatomical_site, self.fitzpatrick, self.modality, self.patient_id)
-        flags = (self.synthetic, self.training)
+        flags = (self.synthetic, self.training, self.mm_per_pixel)
         return frozenset((*single, *more, *flags, self.lesion_id, *self.diagnoses)) - {""}
 
 
@@ -184,6 +186,19 @@ def read_age(text: str) -> int | None:
     if not re.fullmatch(r"[0-9]{1,3}([.,]0+)?", text) or int(re.split("[.,]", text)[0]) > OLDEST:
         raise ValueError(f"'{_quoted(text)}' is not an age in whole years from 0 to {OLDEST}")
     return int(re.split("[.,]", text)[0])
+
+
+def read_mm_per_pixel(text: str) -> float | None:
+    """Give the millimetres in a pixel of the file as delivered; ValueError for what is no scale."""
+    if not text:
+        return None
+    plain = text.replace(",", ".")
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,9})?", plain) or not 0 < float(plain) <= COARSEST:
+        raise ValueError(
+            f"'{_quoted(text)}' is no scale: millimetres in a pixel, above 0 and at most "
+            f"{COARSEST:.0f}, such as 0.021"
+        )
+    return float(plain)
 
 
 def read_sex(text: str) -> str:

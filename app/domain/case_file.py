@@ -18,11 +18,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One image of a case: its file name, its row, and 'dermoscopic', 'clinical' or 'other'."""
+    """One image of a case: its file name, its row, and 'dermoscopic', 'clinical' or 'other'.
+
+    `mm_per_pixel` is of the file as delivered; None where it is not known.
+    """
 
     file: str
     row: int
     modality: str
+    mm_per_pixel: float | None = None
 
 
 @dataclass(frozen=True)
@@ -144,11 +148,17 @@ def _add_row(row: Row, reading: _Reading) -> None:
     )
     case = _read_case(row, image or "", reading)
     modality = read.read_modality(read.cell(row.cells, columns.modality), columns)
+    scale = reading.take(
+        row.number,
+        columns.mm_per_pixel,
+        read.read_mm_per_pixel,
+        read.cell(row.cells, columns.mm_per_pixel),
+    )
     if image is None or _listed_before(image, row.number, reading) or not case.case_id:
         return
     known = reading.cases.get(case.case_id, case)
     merged = _merge(known, case, row.number, reading)
-    images = (*known.images, ImageRow(image, row.number, modality))
+    images = (*known.images, ImageRow(image, row.number, modality, scale))
     reading.cases[case.case_id] = replace(merged, images=images)
 
 

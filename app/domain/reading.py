@@ -47,6 +47,14 @@ class LockedCall:
 
 
 @dataclass(frozen=True)
+class Viewing:
+    """What the browser says of how a case was looked at: untrusted; None where not known."""
+
+    map_milliseconds: int | None = None  # for how long the model's map lay over an image
+    greatest_zoom: float | None = None  # 1: the whole image fits
+
+
+@dataclass(frozen=True)
 class Submission:
     """A call as it arrives, before it is locked."""
 
@@ -56,6 +64,7 @@ class Submission:
     active_milliseconds: int | None
     management: Management | None = None
     comment: str | None = None
+    viewing: Viewing = Viewing()
 
     def repeats(self, locked: LockedCall) -> bool:
         """Say whether this is the same submit sent again (lost answer, double click)."""
@@ -70,6 +79,7 @@ class Questions:
 
     management: bool = False
     comment: bool = False
+    zoom: bool = False  # not asked, but noted by the browser
 
 
 def state_of(
@@ -89,6 +99,7 @@ def state_of(
 _SUBMISSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LONGEST_ACTIVE_MILLISECONDS = 86_400_000  # a day; more is not believed
 LONGEST_COMMENT = 2000
+GREATEST_ZOOM = 1000
 
 
 def parse_submission(
@@ -99,6 +110,8 @@ def parse_submission(
     active_milliseconds: str = "",
     management: str = "",
     comment: str = "",
+    map_milliseconds: str = "",
+    greatest_zoom: str = "",
     questions: Questions = Questions(),
 ) -> Submission:
     """Check a reader's form; raises InvalidInput with the sentence for the reader.
@@ -118,9 +131,10 @@ def parse_submission(
         call,
         percent,
         UUID(submission_id),
-        _active(active_milliseconds),
+        _milliseconds(active_milliseconds),
         _management(management) if questions.management else None,
         _comment(comment) if questions.comment else None,
+        Viewing(_milliseconds(map_milliseconds), _zoom(greatest_zoom) if questions.zoom else None),
     )
 
 
@@ -140,9 +154,17 @@ def _comment(text: str) -> str | None:
     return text or None
 
 
-def _active(text: str) -> int | None:
+def _milliseconds(text: str) -> int | None:
     """Browser time is untrusted: anything odd is recorded as not known."""
     if not (text.isascii() and text.isdigit() and len(text) <= 9):  # noqa: PLR2004
         return None
     value = int(text)
     return value if value <= LONGEST_ACTIVE_MILLISECONDS else None
+
+
+def _zoom(text: str) -> float | None:
+    """Untrusted like browser time."""
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text):
+        return None
+    value = float(text)
+    return value if 1 <= value <= GREATEST_ZOOM else None

@@ -39,8 +39,10 @@ class StudyDesign:
     show_probability: bool = True
     show_label: bool = True
     show_overlay: bool = True
+    show_performance: bool = False  # the model's own record: sensitivity and specificity
     ask_management: bool = False
     ask_comment: bool = False
+    log_zoom: bool = False  # how far the images were enlarged, as the browser says
     repeats: int = 0
     cases_per_sitting: int | None = None
     analysed_readings: AnalysedReadings = "original"

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from app.db.cases import PreviewCase
 from app.db.protocols import ProtocolVersion
 from app.db.studies import Study
 from app.domain.errors import InvalidInput
@@ -24,7 +23,9 @@ class DesignForm(BaseModel):
     show_probability: bool = False
     show_label: bool = False
     show_overlay: bool = False
+    show_performance: bool = False
     ask_management: bool = False
+    log_zoom: bool = False
     ask_comment: bool = False
     repeats: str = "0"
     cases_per_sitting: str = ""
@@ -43,7 +44,9 @@ class DesignForm(BaseModel):
             show_probability=design.show_probability,
             show_label=design.show_label,
             show_overlay=design.show_overlay,
+            show_performance=design.show_performance,
             ask_management=design.ask_management,
+            log_zoom=design.log_zoom,
             ask_comment=design.ask_comment,
             repeats=str(design.repeats),
             cases_per_sitting=str(design.cases_per_sitting or ""),
@@ -66,7 +69,9 @@ class DesignForm(BaseModel):
             show_probability=self.show_probability,
             show_label=self.show_label,
             show_overlay=self.show_overlay,
+            show_performance=self.show_performance,
             ask_management=self.ask_management,
+            log_zoom=self.log_zoom,
             ask_comment=self.ask_comment,
             repeats=_whole(self.repeats, "The number of repeated cases"),
             cases_per_sitting=self.sitting(),
@@ -98,14 +103,3 @@ class DesignPage(Page):
     with_cases: bool = False
     new_code: str = ""
     new_title: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreviewPage(Page):
-    """GET /studies/{code}/preview?step=1..3: instructions, unaided call, call with the model."""
-
-    template: ClassVar[str] = "preview.html"
-    study: Study
-    design: StudyDesign
-    case: PreviewCase | None
-    step: int

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
-from app.actions.between_cases import Between
 from app.actions.case_quality import CaseQuality
 from app.actions.check_seen_before import SeenBefore
 from app.actions.design_study import STATEMENT
@@ -31,8 +30,6 @@ from app.db.studies import (
 )
 from app.domain.access import Account, Part
 from app.domain.errors import Problem
-from app.domain.reading import LockedCall, ReadingState
-from app.domain.scores import Diagnosis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,64 +102,6 @@ class CoordinatorHomePage(Page):
     studies: list[StudyLine]
     adjudicated: list[AdjudicatedStudy] = field(default_factory=list[AdjudicatedStudy])
     audited: list[AuditedStudy] = field(default_factory=list[AuditedStudy])
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageView:
-    """An image of the case as the browser gets it: opaque address, size in pixels."""
-
-    url: str
-    overlay_url: str | None  # set only once the AI was released
-    modality: str  # dermoscopic, clinical or other
-    width: int
-    height: int
-    synthetic: bool  # must be labelled as a generated image wherever it shows
-
-
-@dataclass(frozen=True, kw_only=True)
-class AIView:
-    """The released AI output of the case; None where the study does not show it."""
-
-    call: Diagnosis | None
-    probability: float | None  # of BCC, 0 to 1
-    threshold: float | None
-    model_name: str
-    demonstration: bool
-    map_scale: float | None  # the overlay's colours run from -map_scale (SK) to +map_scale (BCC)
-    map_rows: int | None
-    map_columns: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadingRoomPage(Page):
-    """GET /studies/{code}/read: the current case in the state the server holds.
-
-    state ASSIGNED: nothing shown yet; form POST /studies/{code}/next starts. `between` says what
-                    there is to say of the case before, of the sitting and of the washout.
-    state SERVED:   images + form POST /readings/{assignment}/unaided.
-    state LOCKED:   form POST /readings/{assignment}/reveal, sent by itself, with a button.
-    state REVEALED: images with overlay, AI, first call + form POST /readings/{assignment}/aided.
-    state None:     every case is finished, or the study is not open (see study.state).
-    Fields of both call forms: call (BCC|SK), confidence (0-100), submission_id (hidden),
-    active_milliseconds (hidden, filled by script); management (biopsy|no_biopsy) and comment where
-    the study asks for them.
-    """
-
-    template: ClassVar[str] = "reading_room.html"
-    study: ReaderStudy
-    state: ReadingState | None
-    assignment_id: str = ""
-    position: int = 0  # of study.cases
-    training: bool = False  # this case is one
-    between: Between | None = None
-    images: list[ImageView] = field(default_factory=list[ImageView])
-    unaided: LockedCall | None = None
-    ai: AIView | None = None
-    submission_id: str = ""
-    typed_call: str = ""  # kept after a refused form; empty otherwise: nothing is preselected
-    typed_confidence: str = ""
-    typed_management: str = ""
-    typed_comment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,6 +88,7 @@ POST   /accounts/{account}/disabled                administrator_only 401   401 
 GET    /studies/{code}/design                      coordinator_only  303    303  404  403  403  200
 POST   /studies/{code}/design                      coordinator_only  401    401  404  403  403  303
 GET    /studies/{code}/preview                     coordinator_only  303    303  404  403  403  200
+POST   /studies/{code}/preview                     coordinator_only  401    401  404  403  403  303
 POST   /studies/{code}/copy                        coordinator_only  401    401  404  403  403  303
 GET    /studies/{code}/monitor                     coordinator_only  303    303  404  403  403  200
 GET    /studies/{code}/monitor/live                coordinator_only  303    303  404  403  403  200
@@ -130,6 +131,9 @@ POST   /studies/{code}/next                        reader_only       401    401 
 POST   /readings/{assignment}/unaided              reader_only       401    401  403  404  303  403
 POST   /readings/{assignment}/reveal               reader_only       401    401  403  404  303  403
 POST   /readings/{assignment}/aided                reader_only       401    401  403  404  303  403
+GET    /keys                                       reader_only       303    303  403  200  200  403
+POST   /keys                                       reader_only       401    401  403  422  422  403
+POST   /keys/single                                reader_only       401    401  403  303  303  403
 GET    /readings/{assignment}/images/{position}    reader_only       303    303  403  404  200  403
 GET    /readings/{assignment}/overlays/{position}  reader_only       303    303  403  404  200  403
 """

@@ -31,7 +31,7 @@ def test_training_management_and_the_end_of_a_sitting_by_keyboard(
             rita.page.keyboard.press("Enter")
             rita.page.wait_for_selector("[data-state=between]")
             expect(rita.page.locator("#room")).to_contain_text(said)
-            rita.page.keyboard.press("Enter")
+            rita.page.locator("[data-focus-first]:enabled").press("Enter")
         rita.page.wait_for_selector("[data-state=served]")
 
 

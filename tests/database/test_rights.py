@@ -24,7 +24,8 @@ def whole(tables: str) -> dict[str, str]:
 
 DESIGN = (
     "design unaided_only_percent washout_days show_probability show_label show_overlay "
-    "ask_management ask_comment repeats cases_per_sitting analysed_readings"
+    "ask_management ask_comment log_zoom show_performance repeats cases_per_sitting "
+    "analysed_readings"
 )
 
 EXTENSION = "enrolment_id study_id reader_id number cases order_sha256"
@@ -81,21 +82,26 @@ RIGHTS = {
             **whole("allocation consent consent_text enrolment membership"),
             "assignment": "id enrolment_id study_id reader_id case_id position session purpose",
             "case_exclusion": "case_id study_id",
-            "image": "id study_id case_id position modality storage_key width height synthetic",
+            "image": "id study_id case_id position modality storage_key width height synthetic "
+            "mm_per_pixel",
             "reader_profile": ALL,
             "reading": ALL,
+            "reading_keys": ALL,
             "reveal": "assignment_id study_id reader_id revealed_at",
             "served": ALL,
             "study": "id code title instructions positive_class state demonstration design "
-            "washout_days ask_management ask_comment cases_per_sitting",
+            "washout_days ask_management ask_comment log_zoom cases_per_sitting",
         },
         "INSERT": {
             "consent": "study_id reader_id consent_text_id",
             "reader_profile": "study_id reader_id years_experience specialty training",
             "reading": "assignment_id study_id reader_id phase call confidence submission_id "
             "active_milliseconds management comment",
+            "reading_keys": ALL,
             "served": "assignment_id study_id reader_id",
+            "viewing": ALL,
         },
+        "UPDATE": {"reading_keys": "single_keys keys pause_minutes"},
     },
     "reread_coordinator": {
         "SELECT": {
@@ -151,7 +157,7 @@ RIGHTS = {
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
                 "study_case training_list protocol_version "
                 "case_exclusion washout_override reading_correction study_model case_addition "
-                "order_extension"
+                "order_extension viewing"
             ),
         },
     },
@@ -175,7 +181,7 @@ RIGHTS = {
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
                 "study_case training_list protocol_version "
                 "case_exclusion washout_override reading_correction study_model case_addition "
-                "order_extension"
+                "order_extension viewing"
             ),
         },
     },
@@ -206,6 +212,7 @@ FUNCTIONS = {
     },
     "reread_reader": {
         "actor",
+        "images_ahead",
         "reveal_ai",
         "shown_ai",
         "training_truth",
@@ -244,7 +251,7 @@ GUARDED_BY_ROWS = set(
         "coordinator enrolment image invitation membership prediction reader_profile reading "
         "reference_diagnosis reveal seen_before_acknowledgement served study study_case "
         "protocol_version case_exclusion washout_override reading_correction study_model "
-        "case_addition order_extension"
+        "case_addition order_extension viewing reading_keys"
     )
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,10 +17,11 @@ from app.actions.read_case import (
     reveal,
     serve_next,
 )
-from app.db import people
+from app.db import people, reading_keys
 from app.db.session import Role
 from app.domain.access import Account, Part
-from app.domain.reading import ReadingState, Submission
+from app.domain.reading import ReadingState, Submission, Viewing
+from app.domain.reading_keys import ReadingKeys
 from tests.conftest import Cast
 
 
@@ -57,7 +59,8 @@ def show_ai(cast: Cast, reader: Account, submission: Submission | None = None) -
 def finish(cast: Cast, reader: Account) -> UUID:
     """Read one case to its end; the next one is served with it."""
     assignment = show_ai(cast, reader)
-    lock_aided_call(cast, reader, assignment, call("SK", 40))
+    looked = replace(call("SK", 40), viewing=Viewing(map_milliseconds=1500))
+    lock_aided_call(cast, reader, assignment, looked)
     return assignment
 
 
@@ -140,7 +143,7 @@ def superuser(
 
 
 def rows_of_people(cast: Cast) -> None:
-    """Fill the tables about people: consent, Rolf's profile and ended part, a token."""
+    """Fill the tables about people: consent, Rolf's profile and ended part, a token, keys."""
     with superuser(cast, actor=cast.cora) as owner:
         owner.execute(
             """INSERT INTO api_token
@@ -155,6 +158,7 @@ def rows_of_people(cast: Cast) -> None:
         with cast.begin(Role.READER, reader) as connection:
             text = people.consent_texts(connection, study)[0]
             people.insert_consent(connection, study=study, text=text.id)
+            reading_keys.set_keys(connection, ReadingKeys(pause_minutes=30))
     with superuser(cast, actor=cast.rolf) as owner:  # also where a first call is locked already
         owner.execute("ALTER TABLE reader_profile DISABLE TRIGGER guard_step")
         owner.execute(

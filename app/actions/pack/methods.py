@@ -154,6 +154,8 @@ def model(facts: StudyFacts) -> str:
         )
         if facts.study.get(key, True)
     ]
+    if facts.study.get("show_performance"):
+        shown.append("its sensitivity and specificity on its test images, where recorded")
     demonstration = (
         " **It is a demonstration model, which has never seen a patient.**"
         if facts.model.get("demonstration")

@@ -1,4 +1,4 @@
-"""The design of a study: settings of a draft, versions after opening, preview, copy."""
+"""The design of a study: settings of a draft, versions after opening, copy."""
 
 from typing import Annotated
 
@@ -7,13 +7,13 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actions import amend_study, design_study
 from app.actions.copy_study import copy_study
-from app.db import cases, protocols, studies
+from app.db import protocols, studies
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput
 from app.domain.study_design import StudyDesign
 from app.web.access import CoordinatorConnection, CoordinatorOnly
-from app.web.design_pages import DesignForm, DesignPage, PreviewPage
+from app.web.design_pages import DesignForm, DesignPage
 from app.web.rendering import render
 from app.web.services import services_of
 
@@ -59,23 +59,6 @@ def save_design(
         page = _page(connection, viewer, code, form=form, problem=str(refusal))
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/design", status_code=303)
-
-
-@router.get("/preview")
-def show_preview(
-    viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str, step: int = 1
-) -> Response:
-    """Show a draft as its readers would meet it; nothing is stored, and no AI output is read."""
-    study = design_study.find_study(connection, code=code)
-    found = cases.first_case(connection, study.id)
-    page = PreviewPage(
-        viewer=viewer,
-        study=study,
-        design=design_study.design_of(connection, study=study),
-        case=found,
-        step=min(max(step, 1), 3),
-    )
-    return render(page)
 
 
 @router.post("/copy")

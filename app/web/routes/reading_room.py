@@ -1,6 +1,5 @@
 """The reading room: one address a study, always the state the server holds."""
 
-from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -9,14 +8,14 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actions import read_case
 from app.actions.between_cases import between_cases
-from app.db import people
+from app.db import people, reading_keys
 from app.db.readings import ReaderStudy, ShownOverlay
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput
 from app.domain.reading import Phase, ReadingState, parse_submission
 from app.web.access import ReaderConnection, ReaderOnly
-from app.web.pages import AIView, ImageView, ReadingRoomPage
+from app.web.reading_pages import AIView, CallForm, ImageView, ReadingRoomPage
 from app.web.rendering import render
 from app.web.services import services_of
 
@@ -45,26 +44,10 @@ def lock_unaided(
     viewer: ReaderOnly,
     connection: ReaderConnection,
     assignment: UUID,
-    call: Annotated[str, Form()] = "",
-    confidence: Annotated[str, Form()] = "",
-    submission_id: Annotated[str, Form()] = "",
-    active_milliseconds: Annotated[str, Form()] = "",
-    management: Annotated[str, Form()] = "",
-    comment: Annotated[str, Form()] = "",
+    form: Annotated[CallForm, Form()],
 ) -> Response:
     """Lock the unaided call (t1). The answer says nothing about the case, nor whether AI comes."""
-    return _lock(
-        connection,
-        viewer,
-        assignment,
-        Phase.UNAIDED,
-        call=call,
-        confidence=confidence,
-        submission_id=submission_id,
-        active_milliseconds=active_milliseconds,
-        management=management,
-        comment=comment,
-    )
+    return _lock(connection, viewer, assignment, Phase.UNAIDED, form)
 
 
 @router.post("/readings/{assignment}/reveal")
@@ -80,33 +63,15 @@ def lock_aided(
     viewer: ReaderOnly,
     connection: ReaderConnection,
     assignment: UUID,
-    call: Annotated[str, Form()] = "",
-    confidence: Annotated[str, Form()] = "",
-    submission_id: Annotated[str, Form()] = "",
-    active_milliseconds: Annotated[str, Form()] = "",
-    management: Annotated[str, Form()] = "",
-    comment: Annotated[str, Form()] = "",
-    pause: Annotated[str, Form()] = "",
+    form: Annotated[CallForm, Form()],
 ) -> Response:
     """Lock the aided call (t3); the next case is shown with it, unless a pause is asked for."""
-    return _lock(
-        connection,
-        viewer,
-        assignment,
-        Phase.AIDED,
-        pause=pause == "yes",
-        call=call,
-        confidence=confidence,
-        submission_id=submission_id,
-        active_milliseconds=active_milliseconds,
-        management=management,
-        comment=comment,
-    )
+    return _lock(connection, viewer, assignment, Phase.AIDED, form)
 
 
 @router.get("/readings/{assignment}/images/{position}")
 def show_image(request: Request, viewer: ReaderOnly, assignment: UUID, position: int) -> Response:
-    """Give an image of a case that has been shown to this reader."""
+    """Give an image of a case that was shown to this reader, or is the very next one."""
     services = services_of(request)
     with services.database.begin(Role.READER, actor=viewer.id) as connection:
         key = read_case.image_key(connection, assignment_id=assignment, position=position)
@@ -124,22 +89,21 @@ def show_overlay(request: Request, viewer: ReaderOnly, assignment: UUID, positio
 
 
 def _lock(
-    connection: Connection,
-    viewer: Account,
-    assignment: UUID,
-    phase: Phase,
-    *,
-    pause: bool = False,
-    **form: str,
+    connection: Connection, viewer: Account, assignment: UUID, phase: Phase, form: CallForm
 ) -> Response:
     study = read_case.study_of(connection, assignment_id=assignment)
     try:
-        submission = parse_submission(**form, questions=study.questions)
+        submission = parse_submission(
+            **form.model_dump(exclude={"pause"}), questions=study.questions
+        )
         if phase is Phase.UNAIDED:
             read_case.lock_unaided(connection, assignment_id=assignment, submission=submission)
         else:
             read_case.lock_aided(
-                connection, assignment_id=assignment, submission=submission, pause=pause
+                connection,
+                assignment_id=assignment,
+                submission=submission,
+                pause=form.pause == "yes",
             )
     except InvalidInput as refusal:
         page = _page(connection, viewer, study, problem=str(refusal), typed=form)
@@ -162,7 +126,7 @@ def _page(
     study: ReaderStudy,
     *,
     problem: str | None = None,
-    typed: Mapping[str, str] | None = None,
+    typed: CallForm | None = None,
 ) -> ReadingRoomPage:
     case = read_case.current_case(connection, study=study.id) if study.state == "open" else None
     between = None
@@ -172,7 +136,6 @@ def _page(
         return ReadingRoomPage(
             viewer=viewer, study=study, state=None, problem=problem, between=between
         )
-    typed = typed or {}
     return ReadingRoomPage(
         viewer=viewer,
         problem=problem,
@@ -186,11 +149,19 @@ def _page(
         unaided=case.unaided,
         ai=_ai(case.ai[0]) if case.ai else None,
         submission_id=str(uuid4()),
-        typed_call=typed.get("call", ""),
-        typed_confidence=typed.get("confidence", ""),
-        typed_management=typed.get("management", ""),
-        typed_comment=typed.get("comment", ""),
+        typed=typed or CallForm(),
+        keys=reading_keys.keys_of_actor(connection),
+        ahead=_ahead(connection, study, case),
     )
+
+
+def _ahead(connection: Connection, study: ReaderStudy, case: read_case.CaseView) -> list[str]:
+    if case.state not in {ReadingState.REVEALED, ReadingState.ASSIGNED}:
+        return []
+    return [
+        f"/readings/{image.assignment_id}/images/{image.image_position}"
+        for image in read_case.images_ahead(connection, study=study, case=case)
+    ]
 
 
 def _images(case: read_case.CaseView) -> list[ImageView]:
@@ -204,6 +175,7 @@ def _images(case: read_case.CaseView) -> list[ImageView]:
             width=image.width,
             height=image.height,
             synthetic=image.synthetic,
+            mm_per_pixel=image.mm_per_pixel,
         )
         for image in case.images
     ]
@@ -219,4 +191,5 @@ def _ai(shown: ShownOverlay) -> AIView:
         map_scale=shown.map_scale,
         map_rows=shown.map_rows,
         map_columns=shown.map_columns,
+        performance=shown.performance,
     )

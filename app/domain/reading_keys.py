@@ -1,0 +1,108 @@
+"""The keys of the reading room: what they do, the standard ones, and each reader's own.
+
+Digits always say how sure; Enter always locks. Everything else can be given another key, or all
+single keys switched off (WCAG 2.1.4).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.domain.errors import InvalidInput
+
+MEANINGS: dict[str, str] = {
+    "bcc": "call BCC",
+    "sk": "call SK",
+    "biopsy": "biopsy",
+    "no_biopsy": "no biopsy",
+    "lock": "lock the call, like Enter",
+    "peek": "hold: the image with the map off (or on)",
+    "compare": "the map beside the plain image",
+    "next_image": "next image of the case",
+    "all_images": "all images of the case, side by side",
+    "zoom_in": "zoom in",
+    "zoom_out": "zoom out",
+    "fit": "fit the whole image",
+}
+ACTS = tuple(MEANINGS)
+STANDARD: dict[str, str] = {
+    "bcc": "b",
+    "sk": "s",
+    "biopsy": "y",
+    "no_biopsy": "n",
+    "lock": "l",
+    "peek": "o",
+    "compare": "c",
+    "next_image": "i",
+    "all_images": "a",
+    "zoom_in": "+",
+    "zoom_out": "-",
+    "fit": "f",
+}
+# A whole call within reach of one hand: the call, a digit, the lock.
+LEFT_HAND: dict[str, str] = {
+    **STANDARD,
+    "bcc": "d",
+    "sk": "f",
+    "biopsy": "e",
+    "no_biopsy": "r",
+    "lock": "g",
+    "peek": "v",
+    "next_image": "t",
+    "fit": "z",
+}
+NUMBER_PAD: dict[str, str] = {**STANDARD, "bcc": "/", "sk": "*", "peek": "."}
+LAYOUTS: dict[str, tuple[str, dict[str, str]]] = {
+    "standard": ("Standard: B, S, digits, Enter", STANDARD),
+    "left": ("Left hand: D, F, digits, G", LEFT_HAND),
+    "number-pad": ("Number pad: /, *, digits, Enter", NUMBER_PAD),
+}
+PAUSES = (5, 240)  # minutes: the least and the most after which a pause is offered
+STANDARD_PAUSE = 45
+
+
+@dataclass(frozen=True)
+class ReadingKeys:
+    """A reader's keys: one character an act; None for `pause_minutes`: no pause is offered."""
+
+    single_keys: bool = True
+    keys: Mapping[str, str] = field(default_factory=lambda: STANDARD)
+    pause_minutes: int | None = STANDARD_PAUSE
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """Return what differs from the standard, as it is stored."""
+        return {act: key for act, key in self.keys.items() if key != STANDARD[act]}
+
+
+def stored_keys(changed: Mapping[str, object]) -> dict[str, str]:
+    """Return all keys from what was stored; an act that is not known any more is left out."""
+    return {act: str(changed.get(act, STANDARD[act])) for act in ACTS}
+
+
+def parse_keys(typed: Mapping[str, str], *, single_keys: bool, pause: str) -> ReadingKeys:
+    """Check the form of a reader's keys; raises InvalidInput with what to mend."""
+    keys: dict[str, str] = {}
+    for act in ACTS:
+        key = typed.get(act, "").strip().lower()
+        if len(key) != 1 or not key.isprintable() or key.isdigit():
+            raise InvalidInput(
+                f'The key to "{MEANINGS[act]}" is one letter or sign; digits say how sure.'
+            )
+        twin = next((other for other, taken in keys.items() if taken == key), None)
+        if twin is not None:
+            raise InvalidInput(
+                f'The key {key.upper()} stands for both "{MEANINGS[twin]}" and "{MEANINGS[act]}". '
+                "Give one of them another."
+            )
+        keys[act] = key
+    return ReadingKeys(single_keys=single_keys, keys=keys, pause_minutes=_minutes(pause))
+
+
+def _minutes(text: str) -> int | None:
+    text = text.strip()
+    if not text:
+        return None
+    least, most = PAUSES
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and least <= int(text) <= most):  # noqa: PLR2004
+        raise InvalidInput(f"A pause is offered after {least} to {most} minutes, or never.")
+    return int(text)
