@@ -73,6 +73,13 @@ COLUMNS: tuple[Explained, ...] = (
         "synthetic",
         "yes or no; labelled wherever it shows",
     ),
+    (
+        "Scale of the image",
+        "mm_per_pixel",
+        "mm_per_pixel",
+        "mm_per_pixel",
+        "millimetres in a pixel of the file, for the scale bar; empty where it is not known",
+    ),
 )
 
 

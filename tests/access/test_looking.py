@@ -84,4 +84,5 @@ def test_a7_a_row_that_did_change_is_noticed(site: Site) -> None:
         "reread.served",
         "reread.reading",
         "reread.reveal",
+        "reread.viewing",
     }
