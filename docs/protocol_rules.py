@@ -95,7 +95,7 @@ RULES: dict[str, dict[str, Tests]] = {
         "A lost answer and a crash lose nothing and ask nothing twice": [
             (SAVED, "test_d1_"),
             (SAVED, "test_d14_"),
-            (ROOM, "a_failed_submit"),
+            (ROOM, "a_lost_submit"),
         ],
         "Each submit has its key": [
             ("reading/test_reading.py", "the_same_submit_again"),

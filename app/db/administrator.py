@@ -104,6 +104,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "guard_analysed": ("study",),
     "guard_new": ("study",),
     "guard_later_settings": ("study",),
+    "drop_second_factor": ("account",),
     "guard_part": ("enrolment", "coordinator", "membership"),
     "guard_may_read": ("served", "reading", "reveal"),
     "guard_seen_before": ("study",),

@@ -85,7 +85,7 @@ def test_the_map_is_off_while_the_key_is_held_and_its_time_is_kept(site: Site, c
         expect(toggle).to_have_attribute("aria-pressed", "false")
         rita.page.keyboard.up("o")
         expect(toggle).to_have_attribute("aria-pressed", "true")
-        rita.page.wait_for_function("window.viewerRoom.mapMilliseconds() > 50")
+        rita.page.wait_for_function("() => window.viewerRoom.mapMilliseconds() > 50")
         answer(rita, "s6!")
         expect(rita.page.get_by_text("Case 2 of 6")).to_be_visible()
     with superuser(cast) as owner:
@@ -105,7 +105,7 @@ def test_the_map_stands_beside_the_plain_image_and_both_move_together(site: Site
         answer(rita, "c")
         expect(rita.page.locator("[data-plain][data-opened]")).to_be_visible()
         answer(rita, "++")
-        rita.page.wait_for_function(f"{zooms}.join() === '1.96,1.96'")
+        rita.page.wait_for_function(f"() => {zooms}.join() === '1.96,1.96'")
         answer(rita, "c")
         expect(rita.page.locator("[data-plain]")).to_have_count(0)
         assert len(images_asked(rita)) == 2, "the plain image was there already"
@@ -126,7 +126,7 @@ def test_the_zoom_is_kept_where_the_study_asks_and_a_scale_bar_where_millimetres
         fitted = bar.inner_text()
         answer(rita, "++++")
         expect(bar).not_to_have_text(fitted)
-        rita.page.wait_for_function("window.viewerRoom.greatestZoom() > 3")
+        rita.page.wait_for_function("() => window.viewerRoom.greatestZoom() > 3")
         answer(rita, "b7!")
         see_opinion(rita)
     with superuser(cast) as owner:
