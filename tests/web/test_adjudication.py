@@ -90,5 +90,5 @@ def test_a_case_waits_for_its_adjudicator_and_the_study_with_it(draft: Cast) -> 
 def test_an_open_study_takes_no_diagnosis(site: Site) -> None:
     jude = site.browser(invited(site, "adjudicator", "jude@example.org"))
     page = jude.get("/studies/bcc-sk/adjudication").text
-    assert "its reference standard is frozen" in page
+    assert "of cases that wait to be added, and of no other" in page
     assert "Record for good" not in page

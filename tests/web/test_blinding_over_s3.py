@@ -68,7 +68,7 @@ def test_b1_b3_no_answer_names_the_store_or_what_it_says_of_an_object(
     }
     answers = crawl(canary_site, "rita")
     shown = [a for a in answers if re.search("/(images|overlays)/", str(a.url)) and a.is_success]
-    assert len(shown) == 2, "an image and its map were given"
+    assert len(shown) == 3, "an image, its map, and the image of the case that comes next"
     text = "\n".join(f"{a.url} {a.headers.raw} {a.text}" for a in answers).lower()
     assert [word for word in told if word.lower() in text] == []
 
