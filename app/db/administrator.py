@@ -103,6 +103,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
     ),
     "guard_analysed": ("study",),
     "guard_new": ("study",),
+    "guard_copied": ("study",),
     "guard_later_settings": ("study",),
     "drop_second_factor": ("account",),
     "guard_part": ("enrolment", "coordinator", "membership"),

@@ -121,7 +121,9 @@ def test_b1_up_to_the_lock_a_case_whose_ai_is_withheld_is_like_any_other(draft: 
     for _ in range(6):
         assignment = serve(cast, cast.rita)
         page = rita.get("/studies/bcc-sk/read").text
-        own = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|Case \d of 6|Case \d|max=\"6\" value=\"\d\""
+        own = (
+            r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|Case \d of 6|Case \d|max=\"6\" value=\"\d\""
+        )
         plain = re.sub(own, "", page)
         with cast.begin(Role.READER, cast.rita) as connection:
             before = connection.execute("SELECT withheld(%s)", [cast.study.id]).fetchall()

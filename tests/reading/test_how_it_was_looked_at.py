@@ -200,3 +200,15 @@ def test_b1_the_models_own_record_comes_with_the_reveal_and_only_where_the_study
     release(cast, at(cast, cast.rita).assignment.id)
     [shown] = at(cast, cast.rita).ai
     assert shown.performance == (record if shows else None)
+
+
+def test_b1_nothing_comes_ahead_for_a_reader_whose_part_has_ended(cast: Cast) -> None:
+    show_ai(cast, cast.rita)
+    assert ahead(cast, cast.rita)
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        connection.execute(
+            """INSERT INTO membership (study_id, account_id, role, active, reason, changed_by)
+               VALUES (%s, %s, 'reader', false, 'On leave.', %s)""",
+            [cast.study.id, cast.rita.id, cast.cora.id],
+        )
+    assert ahead(cast, cast.rita) == []

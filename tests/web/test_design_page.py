@@ -134,7 +134,7 @@ def images_of(cast: Cast, code: str) -> list[tuple[object, ...]]:
     with superuser(cast) as owner:
         return owner.execute(
             """SELECT i.sha256, i.storage_key, c.code, c.purpose, d.diagnosis, d.source,
-                   o.code AS was, d.recorded_by
+                   o.code AS was, d.recorded_by, i.mm_per_pixel
                FROM study s JOIN study_case c ON c.study_id = s.id
                JOIN image i ON i.case_id = c.id JOIN reference_diagnosis d ON d.case_id = c.id
                LEFT JOIN study_case o ON o.id = c.copied_from
@@ -148,6 +148,11 @@ def test_b9_cases_come_along_under_new_codes_with_diagnoses_that_nobody_is_shown
 ) -> None:
     cast = site.cast
     exclude(cast)
+    with superuser(cast) as owner:
+        owner.execute("ALTER TABLE image DISABLE TRIGGER no_change")
+        owner.execute("UPDATE image SET mm_per_pixel = 0.02")
+        owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        owner.execute("ALTER TABLE image ENABLE ALWAYS TRIGGER no_change")
     cora = site.browser(cast.cora)
     assert "Its 5 cases come along" in cora.get("/studies/bcc-sk/design").text
     copy = {"new_code": "second", "new_title": "The second", "with_cases": "yes"}
@@ -160,6 +165,7 @@ def test_b9_cases_come_along_under_new_codes_with_diagnoses_that_nobody_is_shown
     assert [row[6] for row in after] == [row[2] for row in before], "where each comes from"
     assert sorted(row[2] for row in after) == [f"case-{n:05}" for n in range(1, 6)]
     assert {row[7] for row in after} == {cast.cora.id}
+    assert {row[8] for row in after} == {0.02}
     for row in after:
         assert cast.storage.get(row[1]) == cast.storage.get(
             next(old[1] for old in before if old[0] == row[0])
