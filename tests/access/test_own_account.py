@@ -35,10 +35,10 @@ def rows(page: Response) -> list[str]:
 
 
 def test_a6_one_sees_ones_sessions_with_this_one_first(site: Site) -> None:
-    first = site.browser(**{"User-Agent": FIREFOX})
+    first = site.browser(**{"user-agent": FIREFOX})
     sign_in(first)
     site.clock.advance(minutes=5)
-    second = site.browser(**{"User-Agent": SAFARI})
+    second = site.browser(**{"user-agent": SAFARI})
     sign_in(second)
     sign_in(site.browser(), "rolf@example.org")
     listed = rows(second.get("/account"))
