@@ -1,5 +1,6 @@
 """Excluding a case, voiding or correcting a reading, another washout: pages without a call (B9)."""
 
+import re
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,11 @@ from tests.reading.steps import close, finish, lock_aided_call, show_ai, superus
 from tests.web.site import Site
 
 CASES = "/studies/bcc-sk/cases"
+
+
+def without_ids(text: str) -> str:
+    """Digests and ids hold any two digits by chance."""
+    return re.sub(r"[0-9a-f]{8}[0-9a-f-]*", "", text)
 
 
 def case_id(cast: Cast, code: str = "c003") -> UUID:
@@ -68,14 +74,14 @@ def test_b9_the_pages_of_a_case_and_of_a_reading_show_no_call_no_confidence_and_
     for path in (f"{CASES}/{case}", reading, f"/studies/bcc-sk/readers/{cast.rita.id}?number=1"):
         shown = cora.get(path).text
         assert "unaided" in shown, path
-        assert "83" not in shown.split("<main")[1].split("moment")[0], path
+        assert "83" not in without_ids(shown.split("<main")[1].split("moment")[0]), path
     cora.post(
         f"{reading}/corrections",
         data={"kind": "correct", "call": "BCC", "confidence": "91", "reason": "Wrong key."},
     )
     after = cora.get(reading).text
     assert "Corrected by Cora" in after
-    assert "91" not in after.split("What was said of it")[1].split("</ul>")[0]
+    assert "91" not in without_ids(after.split("What was said of it")[1].split("</ul>")[0])
     assert "checked" not in after
 
 
