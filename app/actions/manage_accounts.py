@@ -218,3 +218,5 @@ def set_disabled(
     del by  # the connection's own actor: the database refuses all but administrators
     if not accounts.set_disabled(connection, account, at=now if disabled else None):
         raise NotFound("There is no such account of a person.")
+    if disabled:
+        second_factors.end_pending(connection, account)

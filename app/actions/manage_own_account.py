@@ -7,7 +7,7 @@ from uuid import UUID
 from app.actions import guessing, passwords
 from app.actions.guessing import digest
 from app.actions.manage_accounts import IDLE, Visitor, note_device, password_is_right
-from app.db import accounts, own_account
+from app.db import accounts, own_account, second_factors
 from app.db.own_account import OwnSession, PasswordReset
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account
@@ -37,6 +37,7 @@ def end_session(connection: Connection, *, session: UUID, by: Account) -> None:
 def end_other_sessions(connection: Connection, *, token: str, by: Account) -> int:
     """End all of one's own sessions but the one with this token; returns how many."""
     ended = own_account.end_sessions(connection, by.id, but=digest(token))
+    second_factors.end_pending(connection, by.id)
     accounts.record_event(
         connection, "sign_out.of_others", entity=str(by.id), details={"sessions": ended}
     )
@@ -142,6 +143,7 @@ def set_password_by_link(
             raise Conflict("This link has been used. Sign in, or ask for a new one.")
         accounts.set_password_hash(connection, found.account_id, hashed)
         ended = own_account.end_sessions(connection, found.account_id)
+        second_factors.end_pending(connection, found.account_id)
         accounts.record_event(
             connection,
             "sign_in.password_reset",

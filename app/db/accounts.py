@@ -121,7 +121,6 @@ def set_disabled(connection: Connection, account: UUID, *, at: datetime | None) 
     )
     if at is not None:
         connection.execute("DELETE FROM sign_in_session WHERE account_id = %s", [account])
-        connection.execute("DELETE FROM pending_sign_in WHERE account_id = %s", [account])
     return done.rowcount == 1
 
 

@@ -47,11 +47,7 @@ def end_session(connection: Connection, session: UUID, *, account: UUID) -> bool
 
 
 def end_sessions(connection: Connection, account: UUID, *, but: bytes | None = None) -> int:
-    """End an account's sessions, but for one token's, and return how many they were.
-
-    A sign-in that has shown the old password and waits for its code ends with them.
-    """
-    connection.execute("DELETE FROM pending_sign_in WHERE account_id = %s", [account])
+    """End an account's sessions, but for one token's, and return how many they were."""
     done = connection.execute(
         "DELETE FROM sign_in_session WHERE account_id = %s AND token_sha256 IS DISTINCT FROM %s",
         [account, but],
