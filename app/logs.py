@@ -27,6 +27,14 @@ class PlainFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the record; the exception's text that handlers share is neither read nor left."""
+        shared, record.exc_text = record.exc_text, None
+        try:
+            return super().format(record)
+        finally:
+            record.exc_text = shared
+
     def formatException(self, ei: _Caught) -> str:  # noqa: N802 - the library's name
         """Give the kind of each exception of the chain, and where it was raised."""
         return "\n".join(_places(ei[1]))

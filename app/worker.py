@@ -95,7 +95,7 @@ class Scorer:
             )
         if failed:
             # The others are stored: the next try has only these to do.
-            failed[0].add_note(f"{len(failed)} of {len(waiting)} images could not be scored.")
+            log.error("%d of %d images could not be scored", len(failed), len(waiting))
             raise failed[0]
         return stored
 

@@ -6,6 +6,7 @@ The cast: Cora coordinates the study "bcc-sk"; Rita and Rolf read in it; Olga co
 import csv
 import hashlib
 import io
+import logging
 import os
 import shutil
 import tempfile
@@ -36,6 +37,16 @@ from app.storage import Storage
 from tests.s3 import Bucket, a_bucket, start_server, stop_server
 
 PASSWORD = "a password for the tests"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Take back what a command run inside the test set for its whole process."""
+    loggers = [logging.getLogger(name) for name in (None, "procrastinate", "uvicorn")]
+    before = [(one.handlers[:], one.level) for one in loggers]
+    yield
+    for one, (handlers, level) in zip(loggers, before, strict=True):
+        one.handlers[:], one.level = handlers, level
 
 
 @pytest.fixture(scope="session")

@@ -106,6 +106,14 @@ def test_b11_of_an_exception_the_log_holds_kind_and_place_and_no_message(
     assert "test_watching.py" in said
 
 
+def test_b11_handlers_do_not_hand_each_other_an_exceptions_text() -> None:
+    """Logging keeps the first handler's text on the record, for the others to use."""
+    record = failing("BCC canary 0.7317")
+    assert "canary" in logging.Formatter().format(record)
+    assert "canary" not in PlainFormatter().format(record)
+    assert "canary" in logging.Formatter().format(record), "as a handler of somebody else wrote it"
+
+
 def test_a_page_for_an_error_names_the_number_of_its_line(
     site: Site, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
