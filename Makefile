@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test torture install check bench-statistics bench-model bench-reading lock clean
+.PHONY: demo test torture install check bench-statistics bench-model bench-reading languages lock clean
 
 demo: install
 	$(VENV)/bin/reread demo --port $(PORT)
@@ -47,6 +47,10 @@ bench-model: install
 # A hundred cases by keyboard in Chromium, beside the bare writes of the same run; last line as above.
 bench-reading: install
 	@$(VENV)/bin/python bench/reading_pace.py
+
+# After changing a text: bring app/languages/*.po up to date; what is new there is to be translated.
+languages: install
+	$(VENV)/bin/python -m app.languages.collect
 
 # After changing pyproject.toml: make the locks anew (they name no host).
 lock:

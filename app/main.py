@@ -12,6 +12,7 @@ from app.db.session import Database
 from app.settings import Settings
 from app.storage import Storage
 from app.web.access import refuse_undeclared
+from app.web.languages import InLanguage
 from app.web.observed import Metrics, Observed
 from app.web.patience import Patience
 from app.web.protection import Protection
@@ -32,6 +33,7 @@ from app.web.routes import (
     importing,
     joining,
     keys,
+    language,
     letters,
     models,
     monitor,
@@ -71,6 +73,7 @@ def build_app(
     app.state.services = Services(settings, database, Storage(settings.storage_url), clock)
     for corner in (
         accounts,
+        language,
         own_account,
         second_factor,
         password_reset,
@@ -102,6 +105,7 @@ def build_app(
     app.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     add_refusals(app)
     app.add_middleware(Retrying)
+    app.add_middleware(InLanguage)
     refuse_undeclared(app)
     return app
 

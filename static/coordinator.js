@@ -8,9 +8,9 @@
       field.select();
       try {
         await navigator.clipboard.writeText(field.value);
-        button.textContent = "Copied";
+        button.textContent = _("Copied");
       } catch {
-        button.textContent = "Press Ctrl+C"; // no clipboard right: the text is selected
+        button.textContent = _("Press Ctrl+C"); // no clipboard right: the text is selected
       }
     });
   }

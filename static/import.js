@@ -32,7 +32,7 @@
       return;
     }
     const sentence = page.querySelector("[data-sentence]");
-    tell(sentence ? sentence.textContent : "The server did not answer as expected.");
+    tell(sentence ? sentence.textContent : _("The server did not answer as expected."));
   };
   const tell = (sentence) => {
     const message = document.createElement("p");
@@ -56,17 +56,20 @@
     request.setRequestHeader("Accept", "application/x-ndjson");
     document.getElementById("outcome").replaceChildren();
     ready(true);
-    show("Sending the files …", 0, 0);
+    show(_("Sending the files …"), 0, 0);
     request.upload.addEventListener("progress", (sent) => {
       const share = Math.floor((100 * sent.loaded) / sent.total);
-      show(`Sending the files: ${share} per cent`, sent.loaded, sent.total);
+      show(_("Sending the files: {share} per cent", { share }), sent.loaded, sent.total);
     });
-    request.upload.addEventListener("load", () => show("The server opens the files …", 0, 0));
+    request.upload.addEventListener("load", () => show(_("The server opens the files …"), 0, 0));
     request.addEventListener("progress", () => {
       const line = request.status === 200 ? last(request.responseText) : null;
       if (line?.total) {
-        const what = dry ? "checked" : "checked and stored";
-        show(`${line.done} of ${line.total} images ${what}`, line.done, line.total);
+        const { done, total } = line;
+        const sentence = dry
+          ? _("{done} of {total} images checked", { done, total })
+          : _("{done} of {total} images checked and stored", { done, total });
+        show(sentence, done, total);
       }
     });
     request.addEventListener("load", () => {
@@ -85,9 +88,9 @@
       ready(false);
       tell(sentence);
     };
-    const whole = "An import stores all cases or none: look at Cases before you try again.";
-    request.addEventListener("error", broken(`The connection broke off. ${whole}`));
-    request.addEventListener("abort", broken(`Stopped. ${whole}`));
+    const whole = _("An import stores all cases or none: look at Cases before you try again.");
+    request.addEventListener("error", broken(`${_("The connection broke off.")} ${whole}`));
+    request.addEventListener("abort", broken(`${_("Stopped.")} ${whole}`));
     request.send(body);
   });
   stop.addEventListener("click", () => running?.abort());

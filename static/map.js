@@ -22,7 +22,7 @@
       success: (event) => { entry.map = event.item; element.dataset.mapped = ""; paint(); },
       error: () => {
         entry.asked = false;
-        room.sayFailed(element, "The model's map did not load. ", () => add(element, entry));
+        room.sayFailed(element, _("The model's map did not load."), () => add(element, entry));
       },
     });
   }
@@ -46,7 +46,7 @@
     const plain = document.createElement("div");
     plain.className = "viewer";
     Object.assign(plain.dataset, {
-      plain: "", src: element.dataset.src, label: `${element.dataset.label}, without the map`,
+      plain: "", src: element.dataset.src, label: _("{image}, without the map", { image: element.dataset.label }),
       mmPerPixel: element.dataset.mmPerPixel ?? "",
     });
     element.before(plain);

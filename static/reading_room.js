@@ -124,8 +124,8 @@
     const set = /^\d{1,3}$/.test(typed) && Number(typed) <= 100;
     slider.toggleAttribute("data-unset", !set);
     slider.value = set ? typed : "50";
-    slider.setAttribute("aria-valuetext", set ? `${typed} per cent` : "not set");
-    within("[data-slider-hint]").textContent = set ? "" : "not set yet";
+    slider.setAttribute("aria-valuetext", set ? _("{number} per cent", { number: typed }) : _("not set"));
+    within("[data-slider-hint]").textContent = set ? "" : _("not set yet");
   }
 
   document.addEventListener("input", (event) => {
@@ -144,14 +144,14 @@
   // ---------------------------------------------------------------- locking
 
   function missing(target) {
-    if (!viewers.ready()) return ["The picture is still loading: lock when you see it.", null];
-    if (!target.elements.call.value) return ["Choose BCC or SK first.", target.elements.call[0]];
+    if (!viewers.ready()) return [_("The picture is still loading: lock when you see it."), null];
+    if (!target.elements.call.value) return [_("Choose BCC or SK first."), target.elements.call[0]];
     const typed = target.elements.confidence;
     if (!/^\d{1,3}$/.test(typed.value) || Number(typed.value) > 100) {
-      return ["Say how sure you are: a whole number from 0 to 100.", typed];
+      return [_("Say how sure you are: a whole number from 0 to 100."), typed];
     }
     const management = target.elements.management;
-    if (management && !management.value) return ["Say whether you would take a biopsy.", management[0]];
+    if (management && !management.value) return [_("Say whether you would take a biopsy."), management[0]];
     return null;
   }
 
@@ -194,7 +194,10 @@
     if (state === "between") {
       const told = within("[data-sitting]");
       if (told && cases > 0) {
-        told.textContent = `You have just read ${cases} ${cases === 1 ? "case" : "cases"} in ${Math.max(1, minutes)} min.`;
+        const values = { cases, minutes: Math.max(1, minutes) };
+        told.textContent = cases === 1
+          ? _("You have just read 1 case in {minutes} min.", values)
+          : _("You have just read {cases} cases in {minutes} min.", values);
         told.hidden = false;
       }
       sitting = null;
@@ -203,7 +206,7 @@
     const offer = within("[data-pause-offer]");
     const after = Number(room().dataset.pauseMinutes);
     if (offer && after && state === "served" && minutes >= after && !pauseWanted) {
-      within("[data-pause-offer-text]").textContent = `You have been reading for ${minutes} minutes. A pause costs nothing.`;
+      within("[data-pause-offer-text]").textContent = _("You have been reading for {minutes} minutes. A pause costs nothing.", { minutes });
       offer.hidden = false;
     }
     const box = within("[name=pause]");

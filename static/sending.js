@@ -44,7 +44,7 @@
     if (final) {
       waiting = null;
       hold(false);
-      say("Not saved", "problem");
+      say(_("Not saved"), "problem");
       return;
     }
     const tries = waiting?.tries ?? 0;
@@ -52,15 +52,15 @@
     const timer = signedOut ? null : setTimeout(sendAgain, seconds * 1000);
     waiting = { tries: tries + 1, timer, signedOut };
     hold(true);
-    say(navigator.onLine ? "Not saved yet: sending again" : "Offline: not saved yet", "problem");
+    say(navigator.onLine ? _("Not saved yet: sending again") : _("Offline: not saved yet"), "problem");
   }
 
   document.addEventListener("htmx:before:request", (event) => {
     // On a screen too small to read on, nothing is revealed by itself.
     if (TOO_SMALL.matches) { event.preventDefault(); return; }
     if (!waiting) within("[data-unsaved]")?.setAttribute("hidden", "");
-    if (within("[data-call-form]") && !isPreview()) say(waiting ? "Sending again …" : "Saving …");
-    else if (waiting) say("Trying again …");
+    if (within("[data-call-form]") && !isPreview()) say(waiting ? _("Sending again …") : _("Saving …"));
+    else if (waiting) say(_("Trying again …"));
   });
 
   document.addEventListener("htmx:before:swap", (event) => {
@@ -70,7 +70,7 @@
     const status = ctx.response.status;
     const answer = new DOMParser().parseFromString(ctx.text, "text/html");
     const sentence = answer.querySelector("[data-sentence]")?.textContent.trim()
-      ?? (status === 200 ? "" : `The server answered ${status}.`);
+      ?? (status === 200 ? "" : _("The server answered {status}.", { status }));
     // After the session's end the sign-in page comes instead of the room.
     const signedOut = status === 401 || Boolean(answer.querySelector('form[action="/sign-in"]'));
     // What contradicts the server's state (the study was closed, say) will not pass later either.
@@ -83,20 +83,20 @@
     const waited = waiting !== null;
     clearTimeout(waiting?.timer);
     waiting = null;
-    const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    if (call && ctx.response.status === 200) say(`Saved ${time}`, "done");
+    const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+    if (call && ctx.response.status === 200) say(_("Saved {time}", { time }), "done");
     else if (call || waited) say("");
   }
 
   document.addEventListener("htmx:error", (event) => {
-    if (event.detail.ctx) notSaved(navigator.onLine ? "The server did not answer." : "This computer is offline.");
+    if (event.detail.ctx) notSaved(navigator.onLine ? _("The server did not answer.") : _("This computer is offline."));
   });
 
   const isPreview = () => Boolean(within("input[name=step]"));
 
   window.addEventListener("online", () => { if (waiting) sendAgain(); else say(""); });
   window.addEventListener("offline", () => {
-    say("Offline: calls wait on this page and are sent when the network is back", "problem");
+    say(_("Offline: calls wait on this page and are sent when the network is back"), "problem");
   });
   // Back from signing in in another tab.
   window.addEventListener("focus", () => { if (waiting?.signedOut) sendAgain(); });

@@ -46,7 +46,7 @@
     for (const name of ["animation", "open", "resize"]) viewer.addHandler(name, () => measure(element, entry));
     viewer.addHandler("resize", () => { if (entry.atHome) viewer.viewport.goHome(true); });
     viewer.canvas.setAttribute("role", "application");
-    viewer.canvas.setAttribute("aria-label", `${element.dataset.label}. Arrow keys move it.`);
+    viewer.canvas.setAttribute("aria-label", _("{image}. Arrow keys move it.", { image: element.dataset.label }));
     viewers.set(element, entry);
     return entry;
   }
@@ -68,17 +68,17 @@
 
   function failed(element, plain) {
     delete element.dataset.opened;
-    sayFailed(element, "The image did not load. ", () => { close(element); open(element, { plain }); });
+    sayFailed(element, _("The image did not load."), () => { close(element); open(element, { plain }); });
   }
 
   function sayFailed(element, sentence, retry) {
     const note = document.createElement("div");
     note.className = "viewer-failed";
     note.setAttribute("role", "alert");
-    note.append(sentence);
+    note.append(`${sentence} `);
     const again = document.createElement("button");
     again.type = "button";
-    again.textContent = "Load it again";
+    again.textContent = _("Load it again");
     again.addEventListener("click", () => { note.remove(); retry(); });
     note.append(again);
     element.append(note);

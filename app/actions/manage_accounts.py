@@ -13,7 +13,7 @@ from uuid import UUID
 
 from app.actions import guessing, passwords
 from app.actions.guessing import digest
-from app.db import accounts, own_account, second_factors
+from app.db import accounts, languages, own_account, second_factors
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import Conflict, InvalidInput, NotFound, SignInNeeded
@@ -42,6 +42,7 @@ class SignedIn:
     account: Account
     token: str
     device: str
+    language: str | None  # that the account chose for its pages
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def open_session(
         details={"address": visitor.address},
     )
     device = note_device(connection, account=account.id, visitor=visitor, now=now)
-    return SignedIn(account, token, device)
+    return SignedIn(account, token, device, languages.language_of(connection, account.id))
 
 
 def note_device(connection: Connection, *, account: UUID, visitor: Visitor, now: datetime) -> str:

@@ -9,20 +9,21 @@ from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput, NotFound
+from app.domain.sentences import said
 
 LONGEST_TEXT = 50_000
 LONGEST_REASON = 2_000
 MOST_YEARS = 70
 # As the table has them; in the order in which the form offers them.
 SPECIALTIES = (
-    "dermatology",
-    "general practice",
-    "plastic surgery",
-    "oncology",
-    "pathology",
-    "other",
+    said("dermatology"),
+    said("general practice"),
+    said("plastic surgery"),
+    said("oncology"),
+    said("pathology"),
+    said("other"),
 )
-TRAININGS = ("specialist", "in training", "medical student", "other")
+TRAININGS = (said("specialist"), said("in training"), said("medical student"), said("other"))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from app.domain.case_columns import ALL_NAMES, IMAGE_SUFFIX, MISSING
 from app.domain.csv_table import Row, read_table
 from app.domain.errors import Problem
+from app.domain.sentences import said
 
 IDS = ("case_id", "case", "caseid", "isic_id", "img_id", "image")
 """Columns that name the case, the best first."""
@@ -77,7 +78,7 @@ def parse_characteristics(
     problems = list(table.problems)
     asked = sorted(categories) if group is None else [group, *sorted(categories)]
     problems += [
-        Problem(file, table.header_row, None, f"there is no column {name}")
+        Problem(file, table.header_row, None, said("there is no column {name}", name=name))
         for name in asked
         if _plain(name) not in table.columns
     ]

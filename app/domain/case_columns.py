@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.domain.sentences import said
+
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "unk", "unknown"})
 CASE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
@@ -232,8 +234,8 @@ def read_modality(text: str, columns: Columns) -> str:
     if not plain:
         return columns.modality_default
     if re.search(r"(?<!non-)(?<!non )\bderm(o|ato)scop", plain):
-        return "dermoscopic"
-    return "clinical" if plain.startswith(_CLINICAL) else "other"
+        return said("dermoscopic")
+    return said("clinical") if plain.startswith(_CLINICAL) else "other"
 
 
 def read_text(text: str) -> str:

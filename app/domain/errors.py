@@ -32,6 +32,11 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
     status: ClassVar[int] = 400
 
+    @property
+    def sentence(self) -> str:
+        """Return the sentence as it was made: pages say it in the reader's language."""
+        return self.args[0] if self.args and isinstance(self.args[0], str) else str(self)
+
 
 class SignInNeeded(Refusal):
     """Nobody is signed in, or the session has ended."""

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from app.domain.errors import InvalidInput
 from app.domain.scores import DIAGNOSES, Diagnosis
+from app.domain.sentences import said
 from app.domain.study_design import Management
 
 
@@ -150,7 +151,12 @@ def _comment(text: str) -> str | None:
     # A browser sends line ends as CR LF.
     text = text.replace("\r\n", "\n").strip()
     if len(text) > LONGEST_COMMENT or "\x00" in text:
-        raise InvalidInput(f"A comment has at most {LONGEST_COMMENT:,} characters.")
+        raise InvalidInput(
+            said(
+                "A comment has at most {longest_comment:,} characters.",
+                longest_comment=LONGEST_COMMENT,
+            )
+        )
     return text or None
 
 

@@ -8,20 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 
 MEANINGS: dict[str, str] = {
-    "bcc": "call BCC",
-    "sk": "call SK",
-    "biopsy": "biopsy",
-    "no_biopsy": "no biopsy",
-    "lock": "lock the call, like Enter",
-    "peek": "hold: the image with the map off (or on)",
-    "compare": "the map beside the plain image",
-    "next_image": "next image of the case",
-    "all_images": "all images of the case, side by side",
-    "zoom_in": "zoom in",
-    "zoom_out": "zoom out",
-    "fit": "fit the whole image",
+    "bcc": said("call BCC"),
+    "sk": said("call SK"),
+    "biopsy": said("biopsy"),
+    "no_biopsy": said("no biopsy"),
+    "lock": said("lock the call, like Enter"),
+    "peek": said("hold: the image with the map off (or on)"),
+    "compare": said("the map beside the plain image"),
+    "next_image": said("next image of the case"),
+    "all_images": said("all images of the case, side by side"),
+    "zoom_in": said("zoom in"),
+    "zoom_out": said("zoom out"),
+    "fit": said("fit the whole image"),
 }
 ACTS = tuple(MEANINGS)
 STANDARD: dict[str, str] = {
@@ -52,9 +53,9 @@ LEFT_HAND: dict[str, str] = {
 }
 NUMBER_PAD: dict[str, str] = {**STANDARD, "bcc": "/", "sk": "*", "peek": "."}
 LAYOUTS: dict[str, tuple[str, dict[str, str]]] = {
-    "standard": ("Standard: B, S, digits, Enter", STANDARD),
-    "left": ("Left hand: D, F, digits, G", LEFT_HAND),
-    "number-pad": ("Number pad: /, *, digits, Enter", NUMBER_PAD),
+    "standard": (said("Standard: B, S, digits, Enter"), STANDARD),
+    "left": (said("Left hand: D, F, digits, G"), LEFT_HAND),
+    "number-pad": (said("Number pad: /, *, digits, Enter"), NUMBER_PAD),
 }
 PAUSES = (5, 240)  # minutes: the least and the most after which a pause is offered
 STANDARD_PAUSE = 45
@@ -86,13 +87,21 @@ def parse_keys(typed: Mapping[str, str], *, single_keys: bool, pause: str) -> Re
         key = typed.get(act, "").strip().lower()
         if len(key) != 1 or not key.isprintable() or key.isdigit():
             raise InvalidInput(
-                f'The key to "{MEANINGS[act]}" is one letter or sign; digits say how sure.'
+                said(
+                    'The key to "{meaning}" is one letter or sign; digits say how sure.',
+                    meaning=MEANINGS[act],
+                )
             )
         twin = next((other for other, taken in keys.items() if taken == key), None)
         if twin is not None:
             raise InvalidInput(
-                f'The key {key.upper()} stands for both "{MEANINGS[twin]}" and "{MEANINGS[act]}". '
-                "Give one of them another."
+                said(
+                    'The key {key} stands for both "{one}" and "{other}". Give one of '
+                    "them another.",
+                    key=key.upper(),
+                    one=MEANINGS[twin],
+                    other=MEANINGS[act],
+                )
             )
         keys[act] = key
     return ReadingKeys(single_keys=single_keys, keys=keys, pause_minutes=_minutes(pause))
@@ -104,5 +113,11 @@ def _minutes(text: str) -> int | None:
         return None
     least, most = PAUSES
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and least <= int(text) <= most):  # noqa: PLR2004
-        raise InvalidInput(f"A pause is offered after {least} to {most} minutes, or never.")
+        raise InvalidInput(
+            said(
+                "A pause is offered after {least} to {most} minutes, or never.",
+                least=least,
+                most=most,
+            )
+        )
     return int(text)

@@ -2,10 +2,15 @@
 
 from typing import Literal, get_args
 
+from app.domain.sentences import said
+
 Diagnosis = Literal["BCC", "SK"]
 DIAGNOSES: tuple[Diagnosis, ...] = get_args(Diagnosis)
 
-NAMES: dict[Diagnosis, str] = {"BCC": "Basal cell carcinoma", "SK": "Seborrheic keratosis"}
+NAMES: dict[Diagnosis, str] = {
+    "BCC": said("Basal cell carcinoma"),
+    "SK": said("Seborrheic keratosis"),
+}
 
 
 def malignancy_score(call: Diagnosis, confidence: int) -> float:

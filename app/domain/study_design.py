@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 
 Design = Literal["sequential", "hidden_share", "crossover", "parallel"]
 Arm = Literal["with_ai", "without_ai"]
@@ -50,11 +51,14 @@ class StudyDesign:
     def check(self) -> None:
         """Raise InvalidInput, with the sentence for the coordinator, where a setting is no good."""
         if self.design not in DESIGNS:
-            raise InvalidInput(f"There is no design named {self.design}.")
+            raise InvalidInput(said("There is no design named {design}.", design=self.design))
         if self.design == "hidden_share" and not 1 <= self.unaided_only_percent <= LARGEST_SHARE:
             raise InvalidInput(
-                f"The hidden share is 1 to {LARGEST_SHARE} per cent of a reader's cases: at most "
-                "half, so that every case is read with AI by somebody."
+                said(
+                    "The hidden share is 1 to {largest_share} per cent of a reader's cases: at "
+                    "most half, so that every case is read with AI by somebody.",
+                    largest_share=LARGEST_SHARE,
+                )
             )
         if self.design != "hidden_share" and self.unaided_only_percent != 0:
             raise InvalidInput("Only the design with a hidden share has a share without AI.")

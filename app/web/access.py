@@ -26,6 +26,7 @@ from app.domain.errors import (
     SecondFactorNeeded,
     SignInNeeded,
 )
+from app.domain.sentences import said
 from app.web.api_access import token_exports, token_reads, token_writes
 from app.web.cookies import session_token
 from app.web.services import services_of
@@ -76,7 +77,11 @@ def reader_only(request: Request) -> Account:
     """Permission: a reader."""
     account = signed_in(request)
     if account.role is not AccountRole.READER:
-        raise NotAllowed(f"This page is for readers; you are signed in as a {account.role}.")
+        raise NotAllowed(
+            said(
+                "This page is for readers; you are signed in as a {role}.", role=said(account.role)
+            )
+        )
     return account
 
 
@@ -85,7 +90,10 @@ def coordinator_only(request: Request) -> Account:
     account = signed_in(request)
     if account.role is not AccountRole.COORDINATOR:
         raise NotAllowed(
-            f"This page is for study coordinators; you are signed in as a {account.role}."
+            said(
+                "This page is for study coordinators; you are signed in as a {role}.",
+                role=said(account.role),
+            )
         )
     return account
 
@@ -95,8 +103,11 @@ def administrator_only(request: Request) -> Account:
     account = signed_in(request)
     if account.role is not AccountRole.ADMINISTRATOR:
         raise NotAllowed(
-            "This page is for administrators of the installation; "
-            f"you are signed in as a {account.role}."
+            said(
+                "This page is for administrators of the installation; you are signed in as a "
+                "{role}.",
+                role=said(account.role),
+            )
         )
     return account
 

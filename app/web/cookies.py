@@ -9,6 +9,8 @@ from app.web.services import services_of
 SESSION = "reread"
 DEVICE_NAME = "reread-device"
 STEP = "reread-step"
+LANGUAGE = "reread-language"
+LANGUAGE_KEPT = 365 * 86400  # seconds
 
 
 def cookie_name(request: Request, name: str = SESSION) -> str:
@@ -44,6 +46,8 @@ def keep_session(request: Request, response: Response, done: SignedIn) -> None:
     """Give the browser the tokens of a sign-in."""
     set_cookie(request, response, SESSION, done.token, seconds=ABSOLUTE.total_seconds())
     keep_device(request, response, done.device)
+    if done.language is not None:
+        keep_language(request, response, done.language)
 
 
 def keep_step(request: Request, response: Response, half: CodeNeeded) -> None:
@@ -54,6 +58,11 @@ def keep_step(request: Request, response: Response, half: CodeNeeded) -> None:
 def keep_device(request: Request, response: Response, token: str) -> None:
     """Give the browser the token by which its device is known; signing out leaves it."""
     set_cookie(request, response, DEVICE_NAME, token, seconds=DEVICE.total_seconds())
+
+
+def keep_language(request: Request, response: Response, name: str) -> None:
+    """Give the browser the language that was chosen; signing out leaves it."""
+    set_cookie(request, response, LANGUAGE, name, seconds=LANGUAGE_KEPT)
 
 
 def set_cookie(

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.db.protocols import ProtocolVersion
 from app.db.studies import Study
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 from app.domain.study_design import DESIGNS, Design, StudyDesign
 from app.web.pages import Page
 
@@ -58,14 +59,14 @@ class DesignForm(BaseModel):
         known: dict[str, Design] = {name: name for name in DESIGNS}
         chosen = known.get(self.design)
         if chosen is None:
-            raise InvalidInput(f"There is no design named {self.design}.")
+            raise InvalidInput(said("There is no design named {design}.", design=self.design))
         hidden = chosen == "hidden_share"
         return StudyDesign(
             design=chosen,
-            unaided_only_percent=_whole(self.unaided_only_percent, "The hidden share")
+            unaided_only_percent=_whole(self.unaided_only_percent, said("The hidden share"))
             if hidden
             else 0,
-            washout_days=_whole(self.washout_days, "The washout"),
+            washout_days=_whole(self.washout_days, said("The washout")),
             show_probability=self.show_probability,
             show_label=self.show_label,
             show_overlay=self.show_overlay,
@@ -73,7 +74,7 @@ class DesignForm(BaseModel):
             ask_management=self.ask_management,
             log_zoom=self.log_zoom,
             ask_comment=self.ask_comment,
-            repeats=_whole(self.repeats, "The number of repeated cases"),
+            repeats=_whole(self.repeats, said("The number of repeated cases")),
             cases_per_sitting=self.sitting(),
             analysed_readings="corrected" if self.analysed_readings == "corrected" else "original",
         )
@@ -81,13 +82,13 @@ class DesignForm(BaseModel):
     def sitting(self) -> int | None:
         """Return the cases per sitting; None where a sitting has no end."""
         text = self.cases_per_sitting.strip()
-        return _whole(text, "The number of cases per sitting") if text else None
+        return _whole(text, said("The number of cases per sitting")) if text else None
 
 
 def _whole(text: str, what: str) -> int:
     text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 4):  # noqa: PLR2004
-        raise InvalidInput(f"{what} is a whole number. Nothing was saved.")
+        raise InvalidInput(said("{what} is a whole number. Nothing was saved.", what=what))
     return int(text)
 
 

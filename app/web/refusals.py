@@ -21,6 +21,7 @@ from app.domain.errors import (
     TooManyAttempts,
     Unavailable,
 )
+from app.domain.sentences import said
 from app.logs import request_id
 from app.web.pages import RefusalPage
 from app.web.rendering import render
@@ -29,10 +30,10 @@ from app.web.services import services_of
 log = logging.getLogger("reread")
 
 _SENTENCES = {
-    404: "There is no such page.",
-    405: "This address cannot be used that way.",
-    408: "The form stopped arriving. Nothing was saved; send it again.",
-    413: "More was sent than is accepted.",
+    404: said("There is no such page."),
+    405: said("This address cannot be used that way."),
+    408: said("The form stopped arriving. Nothing was saved; send it again."),
+    413: said("More was sent than is accepted."),
 }
 
 
@@ -57,7 +58,7 @@ def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
     problems = error.problems if isinstance(error, InvalidInput) else ()
-    page = RefusalPage(status=error.status, sentence=str(error), problems=problems)
+    page = RefusalPage(status=error.status, sentence=error.sentence, problems=problems)
     response = _say(request, page)
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after)
@@ -99,13 +100,13 @@ def _unusable(request: Request, error: Exception) -> Response:
     if any(place[0] == "path" for place in places):
         return _say(request, RefusalPage(status=404, sentence=_SENTENCES[404]))
     named = ", ".join(sorted({str(place[-1]) for place in places}))
-    sentence = f"The form is incomplete; look at: {named}. Nothing was saved."
+    sentence = said("The form is incomplete; look at: {names}. Nothing was saved.", names=named)
     return _say(request, RefusalPage(status=422, sentence=sentence))
 
 
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    sentence = _SENTENCES.get(status, "This request cannot be answered.")
+    sentence = _SENTENCES.get(status, said("This request cannot be answered."))
     return _say(request, RefusalPage(status=status, sentence=sentence))
 
 
@@ -113,7 +114,11 @@ def _bug(request: Request, error: Exception) -> Response:
     # The traceback goes to the log; neither it nor any study text goes into the page.
     route = getattr(request.scope.get("route"), "path", "none")
     log.error("%s %s failed", request.method, route, exc_info=error)
-    sentence = "Something went wrong on the server. Nothing was saved by this request."
+    sentence = said("Something went wrong on the server. Nothing was saved by this request.")
     if number := request_id.get():
-        sentence += f" Its number in the server's log is {number}."
+        sentence = said(
+            "Something went wrong on the server. Nothing was saved by this request. Its number in "
+            "the server's log is {number}.",
+            number=number,
+        )
     return _say(request, RefusalPage(status=500, sentence=sentence))

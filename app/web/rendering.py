@@ -1,7 +1,7 @@
 """Pages into HTML: Jinja2 with autoescape and StrictUndefined, static files under hashed names."""
 
 import hashlib
-from datetime import datetime
+import json
 from functools import cache
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from starlette.responses import HTMLResponse
 from app import __version__
 from app.domain.browser_name import browser_name
 from app.domain.scores import NAMES
+from app.languages.catalogues import offered
+from app.languages.current import current, gettext, here, ngettext, translated
+from app.web import formats
 from app.web.markdown import written
 from app.web.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
-SMALLEST_P = 0.001
-UNDEFINED = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"  # a hyphen is easily lost before a digit
 
 
 @cache
@@ -29,25 +29,10 @@ def static(path: str) -> str:
     return f"/static/{path}?v={digest}"
 
 
-def _moment(value: datetime) -> str:
-    return f"{value:%d %b %Y, %H:%M} UTC".lstrip("0")
-
-
-def _percent(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
-
-
-def _number(value: float | None, places: int = 3) -> str:
-    if value is None:
-        return UNDEFINED
-    # A difference of -1e-17 is none, and "-0.000" would look like one.
-    return f"{round(value, places) + 0.0:.{places}f}".replace("-", MINUS)
-
-
-def _p_value(value: float | None) -> str:
-    if value is None:
-        return UNDEFINED
-    return "< 0.001" if value < SMALLEST_P else f"{value:.3f}"
+def _script_texts() -> str:
+    """Return what scripts say in the current language as JSON; '' in English, which they hold."""
+    texts = current.get().script_texts
+    return json.dumps(texts, ensure_ascii=False) if texts else ""
 
 
 def _environment() -> jinja2.Environment:
@@ -57,16 +42,31 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        gettext, ngettext, newstyle=True
     )
     shared: dict[str, object] = {
         "static": static,
         "names": NAMES,
         "software_version": __version__,
+        "language": current.get,
+        "languages": offered,
+        "here_now": here.get,
+        "script_texts": _script_texts,
     }
     environment.globals.update(shared)  # pyright: ignore[reportArgumentType, reportCallIssue]
     environment.filters["written"] = written
     environment.filters["browser"] = browser_name
-    environment.filters.update(moment=_moment, percent=_percent, number=_number, p_value=_p_value)
+    environment.filters["translated"] = translated
+    environment.filters.update(
+        moment=formats.moment,
+        percent=formats.percent,
+        number=formats.number,
+        p_value=formats.p_value,
+    )
     return environment
 
 

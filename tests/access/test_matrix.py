@@ -30,6 +30,7 @@ GET    /sign-in                                    anyone            200    200 
 POST   /sign-in                                    anyone            422    422  422  422  422  422
 GET    /confirm                                    enrolling         303    303  200  200  200  200
 POST   /confirm                                    enrolling         401    401  422  422  422  422
+POST   /language                                   anyone            422    422  422  422  422  422
 POST   /sign-out                                   enrolling         401    401  303  303  303  303
 GET    /invitations/{token}                        anyone            200    200  200  200  200  200
 POST   /invitations/{token}                        anyone            422    422  422  422  422  422

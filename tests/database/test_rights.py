@@ -38,6 +38,7 @@ RIGHTS = {
             "allocation": ALL,
             "api_token": ALL,
             "assignment": ALL,
+            "chosen_language": ALL,
             "enrolment": ALL,
             "invitation": ALL,
             "known_device": ALL,
@@ -56,8 +57,9 @@ RIGHTS = {
         },
         "INSERT": {
             **whole(
-                "account allocation assignment coordinator enrolment invitation known_device "
-                "pending_sign_in recovery_code second_factor sign_in_failure sign_in_session"
+                "account allocation assignment chosen_language coordinator enrolment invitation "
+                "known_device pending_sign_in recovery_code second_factor sign_in_failure "
+                "sign_in_session"
             ),
             "password_reset": "account_id token_sha256 made_by created_at expires_at",
             "api_token": "account_id name scopes token_sha256 created_at expires_at",
@@ -66,7 +68,8 @@ RIGHTS = {
         },
         "UPDATE": {
             **whole(
-                "account invitation known_device pending_sign_in second_factor sign_in_session"
+                "account chosen_language invitation known_device pending_sign_in second_factor "
+                "sign_in_session"
             ),
             "api_token": "last_used_at revoked_at",
             "password_reset": "used_at",

@@ -8,7 +8,7 @@ import pytest
 
 from app.actions.analyse_file import AnalysisOptions, analyse_content, as_text
 from app.actions.describe_cases import read_characteristics
-from app.web.rendering import MINUS, UNDEFINED, _number
+from app.web.formats import MINUS, UNDEFINED, number
 from tests.reading.steps import finish, lock, superuser, unblind
 from tests.statistics.json_form import departures, form_of
 from tests.web.site import Site
@@ -131,6 +131,6 @@ def test_one_unaided_call_makes_a_page_without_blanks_or_zero_p_values(site: Sit
 
 
 def test_no_difference_is_written_as_minus_nothing() -> None:
-    assert [_number(value) for value in (-1e-17, -0.0004, -0.0006, None)] == [
+    assert [number(value) for value in (-1e-17, -0.0004, -0.0006, None)] == [
         *("0.000", "0.000", f"{MINUS}0.001", UNDEFINED)
     ]

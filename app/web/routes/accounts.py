@@ -12,6 +12,7 @@ from app.actions.manage_accounts import CodeNeeded
 from app.db.session import Role
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 from app.web.access import AccountConnection, Anyone, Enrolling
 from app.web.cookies import (
     client_address,
@@ -36,7 +37,7 @@ def show_sign_in(
     done: str = "",
 ) -> Response:
     """Show the form."""
-    notice = "Your password is set. Sign in with it." if done == "new-password" else None
+    notice = said("Your password is set. Sign in with it.") if done == "new-password" else None
     return render(SignInPage(next=local(next), notice=notice))
 
 
@@ -61,7 +62,7 @@ async def sign_in(
         )
     )
     if done is None:
-        sentence = "E-mail and password do not fit together."
+        sentence = said("E-mail and password do not fit together.")
         return render(SignInPage(email=email, next=local(next), problem=sentence), status=422)
     if isinstance(done, CodeNeeded):
         response = RedirectResponse(f"/sign-in/code?next={quote(local(next))}", status_code=303)
@@ -87,7 +88,7 @@ def confirm(
 ) -> Response:
     """Take the password and go on to the act."""
     if not password_fits(request, viewer, password):
-        sentence = "This is not your password. Nothing was done."
+        sentence = said("This is not your password. Nothing was done.")
         return render(ConfirmPage(viewer=viewer, next=local(next), problem=sentence), status=422)
     return RedirectResponse(local(next), status_code=303)
 
@@ -164,7 +165,7 @@ def accept_invitation(
             part=found.role,
             known=known,
             name=name,
-            problem=str(refusal),
+            problem=refusal.sentence,
         )
         return render(page, status=422)
     # A reader first says who they are and whether they consent.

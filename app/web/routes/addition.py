@@ -46,7 +46,7 @@ def add(
     try:
         add_cases(connection, study=study, reason=reason, by=viewer)
     except (InvalidInput, NotReady) as refusal:
-        page = _page(connection, viewer, code, reason=reason, problem=str(refusal))
+        page = _page(connection, viewer, code, reason=reason, problem=refusal.sentence)
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}#deviations", status_code=303)
 

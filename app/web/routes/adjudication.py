@@ -50,7 +50,7 @@ def record(
             by=viewer,
         )
     except InvalidInput as refusal:
-        page = _page(connection, viewer, code, problem=str(refusal))
+        page = _page(connection, viewer, code, problem=refusal.sentence)
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/adjudication", status_code=303)
 

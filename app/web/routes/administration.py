@@ -14,6 +14,7 @@ from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.audit_chain import event_to_json
 from app.domain.errors import NotFound
+from app.domain.sentences import said
 from app.web.access import AdministratorConnection, AdministratorOnly, FreshPassword
 from app.web.account_pages import HelpPage
 from app.web.cookies import site_address
@@ -71,7 +72,7 @@ def remove_second_factor(
     """Remove somebody's lost second factor."""
     page = _help_page(connection, viewer, account)
     second_factor.remove_for(connection, account=page.account.id)
-    notice = "The second factor is removed: the password alone opens the account now."
+    notice = said("The second factor is removed: the password alone opens the account now.")
     return render(replace(page, has_second_factor=False, notice=notice))
 
 

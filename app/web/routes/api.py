@@ -22,6 +22,7 @@ from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.audit_chain import event_to_json
 from app.domain.errors import Conflict, InvalidInput
+from app.domain.sentences import said
 from app.image_source import open_image_source
 from app.signing import signer_at
 from app.web.api_access import (
@@ -291,8 +292,12 @@ def _unblinded(request: Request, connection: Connection, by: Account, code: str)
     with services_of(request).database.begin(Role.COORDINATOR, actor=by.id) as coordinators:
         blinded = design_study.find_study(coordinators, code=code)
     raise Conflict(
-        f'The study "{code}" is {blinded.state}. Results exist only after unblinding, which '
-        "follows closing."
+        said(
+            'The study "{code}" is {state}. Results exist only after unblinding, which follows '
+            "closing.",
+            code=code,
+            state=said(blinded.state),
+        )
     )
 
 

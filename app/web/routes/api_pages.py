@@ -13,6 +13,7 @@ from app.db import api_tokens
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 from app.web.access import Anyone, CoordinatorOnly, PasswordIsFresh, SignedIn, routes_of
 from app.web.api_pages import ApiPage, TokensPage
 from app.web.rendering import render
@@ -67,7 +68,7 @@ def make_token(
     confirmed = fresh or password_fits(request, viewer, password)
     with services.database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
         if not confirmed:
-            sentence = "This is not your password. No token was made."
+            sentence = said("This is not your password. No token was made.")
             page = _page(request, connection, viewer, fresh=False, name=name, problem=sentence)
             return render(page, status=422)
         try:
@@ -80,7 +81,9 @@ def make_token(
                 by=viewer,
             )
         except InvalidInput as refusal:
-            page = _page(request, connection, viewer, fresh=True, name=name, problem=str(refusal))
+            page = _page(
+                request, connection, viewer, fresh=True, name=name, problem=refusal.sentence
+            )
             return render(page, status=refusal.status)
         return render(_page(request, connection, viewer, fresh=True, made=token))
 

@@ -14,6 +14,7 @@ from app.db.session import Role
 from app.domain.access import Account, AccountRole
 from app.domain.audit_chain import event_to_json
 from app.domain.errors import Conflict, NotFound
+from app.domain.sentences import said
 from app.web.access import FreshPassword, SignedIn
 from app.web.rendering import render
 from app.web.services import Services, services_of
@@ -36,10 +37,14 @@ def _looks_as(request: Request, viewer: SignedIn, code: str) -> Role:
         with database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
             blinded = find_study(connection, code=code)
         raise Conflict(
-            f'The study "{code}" is {blinded.state}. Its log holds every call: coordinators see it '
-            "after unblinding, the study's auditor at any time."
+            said(
+                'The study "{code}" is {state}. Its log holds every call: coordinators see it '
+                "after unblinding, the study's auditor at any time.",
+                code=code,
+                state=said(blinded.state),
+            )
         )
-    raise NotFound(f'There is no study named "{code}" among those you audit.')
+    raise NotFound(said('There is no study named "{code}" among those you audit.', code=code))
 
 
 LooksAs = Annotated[Role, Depends(_looks_as)]

@@ -48,7 +48,7 @@ def exclude(
             connection, study=page.study, case_code=page.case.code, reason=reason, by=viewer
         )
     except InvalidInput as refusal:
-        page = _case_page(connection, viewer, code, case, reason=reason, problem=str(refusal))
+        page = _case_page(connection, viewer, code, case, reason=reason, problem=refusal.sentence)
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/cases/{case}", status_code=303)
 
@@ -99,7 +99,7 @@ def correct(
             reason=reason,
             call=call,
             confidence=confidence,
-            problem=str(refusal),
+            problem=refusal.sentence,
         )
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/readings/{reading}", status_code=303)

@@ -56,7 +56,7 @@ def save_design(
                 by=viewer,
             )
     except InvalidInput as refusal:
-        page = _page(connection, viewer, code, form=form, problem=str(refusal))
+        page = _page(connection, viewer, code, form=form, problem=refusal.sentence)
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/design", status_code=303)
 
@@ -93,7 +93,7 @@ def copy(
                 new_code=new_code,
                 new_title=new_title,
                 with_cases=with_cases == "yes",
-                problem=str(refusal),
+                problem=refusal.sentence,
             )
             return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{new_code.strip()}/design", status_code=303)

@@ -25,6 +25,7 @@ from app.db.session import Role
 from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import InvalidInput, NotFound, Refusal
+from app.domain.sentences import said
 from app.image_source import open_image_source
 from app.web.access import CoordinatorOnly
 from app.web.pages import ImportPage
@@ -146,18 +147,18 @@ def _run(
             )
     except InvalidInput as refusal:
         page = ImportPage(
-            viewer=viewer, study=study, problem=str(refusal), problems=refusal.problems
+            viewer=viewer, study=study, problem=refusal.sentence, problems=refusal.problems
         )
         return render(page, status=refusal.status)
     if report.problems:
-        found = f"{len(report.problems)} things to mend. Nothing was imported."
+        found = said("{count} things to mend. Nothing was imported.", count=len(report.problems))
         page = ImportPage(viewer=viewer, study=study, problem=found, problems=report.problems)
         return render(page, status=422)
     page = ImportPage(viewer=viewer, study=study, summary=report.summary, flagged=report.flagged)
     return render(page)
 
 
-_BROKEN = "Something went wrong, and nothing was imported. Try again in a minute."
+_BROKEN = said("Something went wrong, and nothing was imported. Try again in a minute.")
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ class _Told:
             self.lines.put(None)
             return
         except Refusal as refusal:
-            answer = render(replace(self.broken, problem=str(refusal)), status=refusal.status)
+            answer = render(replace(self.broken, problem=refusal.sentence), status=refusal.status)
         except Exception:
             if self.stopped.is_set():  # the uploaded files are closed once nobody listens
                 self.lines.put(None)

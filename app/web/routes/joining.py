@@ -50,7 +50,7 @@ def answer(
         with connection.transaction():
             answer_start(connection, study=study, answers=answers, by=viewer)
     except InvalidInput as refusal:
-        page = _page(connection, viewer, code, typed=answers, problem=str(refusal))
+        page = _page(connection, viewer, code, typed=answers, problem=refusal.sentence)
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/read" if study.state == "open" else "/", 303)
 

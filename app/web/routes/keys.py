@@ -10,6 +10,7 @@ from app.db import reading_keys
 from app.domain.access import Account
 from app.domain.errors import InvalidInput
 from app.domain.reading_keys import ACTS, LAYOUTS, ReadingKeys, parse_keys
+from app.domain.sentences import said
 from app.web.access import ReaderConnection, ReaderOnly
 from app.web.reading_pages import KeysPage
 from app.web.rendering import render
@@ -51,14 +52,14 @@ def save_keys(
     except InvalidInput as refusal:
         page = KeysPage(
             viewer=viewer,
-            problem=str(refusal),
+            problem=refusal.sentence,
             typed=form.typed,
             single_keys=form.single_keys == "yes",
             pause_minutes=form.pause_minutes,
         )
         return render(page, status=refusal.status)
     reading_keys.set_keys(connection, keys)
-    return render(_page(viewer, keys, notice="Your keys are saved."))
+    return render(_page(viewer, keys, notice=said("Your keys are saved.")))
 
 
 @router.post("/single")

@@ -59,7 +59,7 @@ def write_letters(
                     code,
                     subject=subject,
                     text=text,
-                    problem=str(refusal),
+                    problem=refusal.sentence,
                 )
                 return render(page, status=refusal.status)
     made = write_messages.deliver_all(services.settings.mail, list(letters.values()))

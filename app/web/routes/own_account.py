@@ -11,6 +11,7 @@ from app.db.second_factors import second_factor_of
 from app.db.session import Role
 from app.domain.access import Account
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 from app.web.access import SignedIn
 from app.web.account_pages import AccountPage
 from app.web.cookies import client_address, session_token
@@ -20,10 +21,10 @@ from app.web.services import services_of
 router = APIRouter(prefix="/account")
 
 DONE = {
-    "password": "Your password is changed. Everywhere else you are signed out.",
-    "second-factor": "Your second factor is removed.",
-    "session": "The session is ended.",
-    "sessions": "Everywhere else you are signed out.",
+    "password": said("Your password is changed. Everywhere else you are signed out."),
+    "second-factor": said("Your second factor is removed."),
+    "session": said("The session is ended."),
+    "sessions": said("Everywhere else you are signed out."),
 }
 
 
@@ -53,7 +54,7 @@ def change_password(
             by=viewer,
         )
     except InvalidInput as refusal:
-        return render(_page(request, viewer, problem=str(refusal)), status=refusal.status)
+        return render(_page(request, viewer, problem=refusal.sentence), status=refusal.status)
     return RedirectResponse("/account?done=password", status_code=303)
 
 

@@ -81,7 +81,7 @@ def set_password(
     except InvalidInput as refusal:
         with services.database.begin(Role.ACCOUNT, actor=None) as connection:
             found = manage_own_account.open_reset(connection, token=reset, now=now)
-        page = NewPasswordPage(token=reset, email=found.email, problem=str(refusal))
+        page = NewPasswordPage(token=reset, email=found.email, problem=refusal.sentence)
         return render(page, status=refusal.status)
     response = RedirectResponse("/sign-in?done=new-password", status_code=303)
     keep_device(request, response, device)

@@ -20,6 +20,7 @@ from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 from app.mail import Message
 from app.web.access import CoordinatorConnection, CoordinatorOnly, PasswordIsFresh
 from app.web.cookies import site_address
@@ -30,7 +31,7 @@ from app.web.services import services_of
 from app.web.study_pages import ConsentPage, ReaderPage, ReadersPage
 
 router = APIRouter(prefix="/studies/{code}")
-NOT_CONFIRMED = (
+NOT_CONFIRMED = said(
     "Your password is needed for this, and what was entered is not it. Nothing was done."
 )
 
@@ -78,7 +79,7 @@ def invite(
                 by=viewer,
             )
         except InvalidInput as refusal:
-            page = _readers_page(connection, viewer, code, fresh=True, problem=str(refusal))
+            page = _readers_page(connection, viewer, code, fresh=True, problem=refusal.sentence)
             return render(page, status=refusal.status)
     link = f"{site_address(request)}/invitations/{token}"
     letter = write_messages.invitation_message(
@@ -129,7 +130,7 @@ def override_washout(
             person,
             days=days,
             washout_reason=reason,
-            problem=str(refusal),
+            problem=refusal.sentence,
         )
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/readers/{person}", status_code=303)
@@ -173,7 +174,13 @@ def write_to_reader(
             )
         except InvalidInput as refusal:
             page = _reader_page(
-                connection, viewer, code, person, subject=subject, text=text, problem=str(refusal)
+                connection,
+                viewer,
+                code,
+                person,
+                subject=subject,
+                text=text,
+                problem=refusal.sentence,
             )
             return render(page, status=refusal.status)
     delivery = _deliver(request, viewer, page.study, kind, letter, to=str(person))
@@ -230,7 +237,7 @@ def write_consent(
     try:
         manage_people.write_consent_text(connection, study=study, text=text, by=viewer)
     except InvalidInput as refusal:
-        page = _consent_page(connection, viewer, code, typed=text, problem=str(refusal))
+        page = _consent_page(connection, viewer, code, typed=text, problem=refusal.sentence)
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/consent", status_code=303)
 

@@ -106,12 +106,12 @@ def _lock(
                 pause=form.pause == "yes",
             )
     except InvalidInput as refusal:
-        page = _page(connection, viewer, study, problem=str(refusal), typed=form)
+        page = _page(connection, viewer, study, problem=refusal.sentence, typed=form)
         return render(page, status=refusal.status)
     except (read_case.AlreadyLocked, read_case.FormUsed) as refusal:
         # A stale tab: it gets the state the server holds, and the sentence.
         return render(
-            _page(connection, viewer, study, problem=str(refusal)), status=Conflict.status
+            _page(connection, viewer, study, problem=refusal.sentence), status=Conflict.status
         )
     return _to_room(study)
 

@@ -25,6 +25,7 @@ from app.db import results, studies
 from app.db.session import Role
 from app.db.studies import Study
 from app.domain.errors import Conflict, NotFound
+from app.domain.sentences import said
 from app.signing import signer_at
 from app.statistics.figures import Form
 from app.web.access import AnalystConnection, CoordinatorOnly, FreshPassword
@@ -51,8 +52,12 @@ def _unblinded(
     with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as coordinators:
         blinded = find_study(coordinators, code=code)
     raise Conflict(
-        f'The study "{code}" is {blinded.state}. Results exist only after unblinding, which '
-        "follows closing."
+        said(
+            'The study "{code}" is {state}. Results exist only after unblinding, which follows '
+            "closing.",
+            code=code,
+            state=said(blinded.state),
+        )
     )
 
 

@@ -12,6 +12,7 @@ from app.db import second_factors
 from app.db.session import Role
 from app.domain.access import Account
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 from app.web.access import Anyone, Enrolling, FreshPassword
 from app.web.account_pages import CodePage, SecondFactorPage
 from app.web.cookies import (
@@ -52,7 +53,7 @@ def take_code(
         now=services.clock(),
     )
     if done is None:
-        sentence = "This code does not fit, or was used already. Wait for the next one."
+        sentence = said("This code does not fit, or was used already. Wait for the next one.")
         return render(CodePage(next=local(next), problem=sentence), status=422)
     response = RedirectResponse(local(next), status_code=303)
     keep_session(request, response, done)
@@ -90,7 +91,7 @@ def finish(
             by=viewer,
         )
     except InvalidInput as refusal:
-        return render(_page(request, viewer, problem=str(refusal)), status=refusal.status)
+        return render(_page(request, viewer, problem=refusal.sentence), status=refusal.status)
     return render(_page(request, viewer, recovery=tuple(recovery)))
 
 
@@ -113,7 +114,7 @@ def remove(
             by=viewer,
         )
     except InvalidInput as refusal:
-        return render(_page(request, viewer, problem=str(refusal)), status=refusal.status)
+        return render(_page(request, viewer, problem=refusal.sentence), status=refusal.status)
     return RedirectResponse("/account?done=second-factor", status_code=303)
 
 

@@ -41,7 +41,7 @@ def acknowledge(
             connection, study=study, matches_sha256=matches, reason=reason, by=viewer
         )
     except InvalidInput as refusal:
-        page = _page(connection, viewer, code, reason=reason, problem=str(refusal))
+        page = _page(connection, viewer, code, reason=reason, problem=refusal.sentence)
         return render(page, status=refusal.status)
     page = "/addition" if study.state == "open" else ""
     return RedirectResponse(f"/studies/{code}{page}", status_code=303)

@@ -15,6 +15,7 @@ from app.db import cases, jobs, studies
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.domain.sentences import said
 from app.web.access import CoordinatorConnection, CoordinatorOnly, PasswordIsFresh
 from app.web.pages import CasesPage, NewStudyPage, StudyPage, UnblindPage
 from app.web.rendering import render, render_block
@@ -45,7 +46,11 @@ def create_study(
         )
     except (InvalidInput, Conflict) as refusal:
         page = NewStudyPage(
-            viewer=viewer, code=code, title=title, instructions=instructions, problem=str(refusal)
+            viewer=viewer,
+            code=code,
+            title=title,
+            instructions=instructions,
+            problem=refusal.sentence,
         )
         return render(page, status=refusal.status)
     return _to_study(code.strip())
@@ -81,7 +86,7 @@ def score_study(
         (m for m in studies.model_versions(connection) if str(m.id) == model_version), None
     )
     if chosen is None:
-        sentence = "Choose one of the listed models. If there is none, start a worker first."
+        sentence = said("Choose one of the listed models. If there is none, start a worker first.")
         page = _study_page(connection, viewer, code, fresh=fresh, problem=sentence)
         return render(page, status=422)
     request_scoring(connection, study=study, model_version=chosen.id)
@@ -107,7 +112,7 @@ def open_study(
         try:
             design_study.open_study(connection, study=study, by=viewer)
         except design_study.NotReady as refusal:
-            page = _study_page(connection, viewer, code, fresh=True, problem=str(refusal))
+            page = _study_page(connection, viewer, code, fresh=True, problem=refusal.sentence)
             return render(page, status=refusal.status)
     return _to_study(code)
 
@@ -131,7 +136,9 @@ def close_study(
 
 
 def _not_confirmed(connection: Connection, viewer: Account, code: str) -> Response:
-    sentence = "Your password is needed for this, and what was entered is not it. Nothing was done."
+    sentence = said(
+        "Your password is needed for this, and what was entered is not it. Nothing was done."
+    )
     page = _study_page(connection, viewer, code, fresh=False, problem=sentence)
     return render(page, status=422)
 
@@ -197,16 +204,16 @@ def unblind_study(
         study = design_study.find_study(connection, code=code)
         problem = None
         if not confirmed:
-            problem = "This is not your password. Nothing was unblinded."
+            problem = said("This is not your password. Nothing was unblinded.")
         elif meant != "yes":
-            problem = "Say that you mean it: tick the statement. Nothing was unblinded."
+            problem = said("Say that you mean it: tick the statement. Nothing was unblinded.")
         if problem is not None:
             page = _unblind_page(connection, viewer, code, reason=reason, problem=problem)
             return render(page, status=422)
         try:
             design_study.unblind_study(connection, study=study, reason=reason, by=viewer)
         except InvalidInput as refusal:
-            page = _unblind_page(connection, viewer, code, reason=reason, problem=str(refusal))
+            page = _unblind_page(connection, viewer, code, reason=reason, problem=refusal.sentence)
             return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/results", status_code=303)
 

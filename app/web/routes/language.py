@@ -1,0 +1,36 @@
+"""Choose the language of the pages, signed in or not."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.db import languages
+from app.db.session import Role
+from app.domain.errors import InvalidInput
+from app.languages.catalogues import language_named
+from app.web.access import Anyone
+from app.web.cookies import keep_language
+from app.web.routes.accounts import local
+from app.web.services import services_of
+
+router = APIRouter()
+
+
+@router.post("/language")
+def choose_language(
+    request: Request,
+    viewer: Anyone,
+    language: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form says next
+) -> Response:
+    """Keep the choice in the browser and, of somebody signed in, with the account."""
+    chosen = language_named(language)
+    if chosen is None:
+        raise InvalidInput("This language is not offered here. Nothing was changed.")
+    if viewer:
+        with services_of(request).database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
+            languages.set_language(connection, viewer.id, chosen.name)
+    response = RedirectResponse(local(next), status_code=303)
+    keep_language(request, response, chosen.name)
+    return response

@@ -1,0 +1,190 @@
+"""The language of a page: chosen, else the browser's, else English; files and the API have none."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.domain.sentences import said
+from app.languages import catalogues
+from app.languages.catalogues import language_named, language_wished
+from app.languages.current import current, translated
+from app.web import formats
+from tests.conftest import PASSWORD, Cast
+from tests.reading.steps import superuser
+from tests.web.site import Site
+
+CHINESE = "zh_Hans_CN"
+
+
+@pytest.fixture
+def site(cast: Cast) -> Site:
+    return Site(cast)
+
+
+@pytest.fixture
+def in_chinese():
+    """Answer in Chinese, as within a request for it."""
+    found = language_named(CHINESE)
+    assert found is not None
+    before = current.set(found)
+    yield
+    current.reset(before)
+
+
+def language_of(page: str) -> str:
+    return page.partition('<html lang="')[2].partition('"')[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", CHINESE),
+        ("zh", CHINESE),
+        ("zh-Hans-SG", CHINESE),
+        ("en-GB,zh;q=0.5", "en"),
+        ("de-AT,de;q=0.9,zh-CN;q=0.5,en;q=0.3", CHINESE),
+        ("zh-TW", "en"),  # traditional characters are another script
+        ("en;q=0, zh;q=0.1", CHINESE),
+        ("", "en"),
+        ("*", "en"),
+        ("tlh-\x00;q=x,,;q=,-", "en"),
+    ],
+)
+def test_the_browsers_first_wish_that_is_on_offer_is_taken(header: str, expected: str) -> None:
+    assert language_wished(header).name == expected
+
+
+def test_a_page_before_signing_in_is_in_the_browsers_language(site: Site) -> None:
+    english = site.browser().get("/sign-in").text
+    chinese = site.browser(**{"Accept-Language": "zh-CN"}).get("/sign-in").text
+    assert (language_of(english), language_of(chinese)) == ("en", "zh-Hans-CN")
+    assert "Skip to the content" in english
+    assert "跳到正文" in chinese
+
+
+def test_a_choice_is_kept_by_the_browser_and_goes_before_its_own_language(site: Site) -> None:
+    browser = site.browser(**{"Accept-Language": "zh-CN"})
+    chosen = browser.post("/language", data={"language": "en", "next": "/sign-in?next=/account"})
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/sign-in?next=/account")
+    assert language_of(browser.get("/sign-in").text) == "en"
+
+
+def test_another_site_is_not_gone_to_after_a_choice(site: Site) -> None:
+    chosen = site.browser().post("/language", data={"language": "en", "next": "//example.org"})
+    assert chosen.headers["location"] == "/"
+
+
+def test_a_language_that_is_not_on_offer_is_refused_and_nothing_kept(site: Site) -> None:
+    browser = site.browser()
+    refused = browser.post("/language", data={"language": "../zh_Hans_CN"})
+    assert refused.status_code == 422
+    assert "This language is not offered here" in refused.text
+    assert "reread-language" not in browser.cookies
+
+
+def sign_in(browser: TestClient, email: str) -> None:
+    done = browser.post("/sign-in", data={"email": email, "password": PASSWORD})
+    assert done.status_code == 303
+
+
+def test_an_accounts_choice_comes_along_to_another_browser(site: Site) -> None:
+    at_work, at_home = site.browser(), site.browser()
+    sign_in(at_work, site.cast.rita.email)
+    at_work.post("/language", data={"language": CHINESE})
+    assert language_of(at_work.get("/account").text) == "zh-Hans-CN"
+    assert language_of(at_home.get("/sign-in").text) == "en"
+    sign_in(at_home, site.cast.rita.email)
+    assert language_of(at_home.get("/account").text) == "zh-Hans-CN"
+
+
+def test_a_choice_is_no_event_and_changes_nobody_elses_pages(site: Site) -> None:
+    rita, rolf = site.browser(site.cast.rita), site.browser(site.cast.rolf)
+    with superuser(site.cast) as connection:
+        before = connection.execute("SELECT count(*) FROM audit_event").fetchone()
+    rita.post("/language", data={"language": CHINESE})
+    with superuser(site.cast) as connection:
+        after = connection.execute("SELECT count(*) FROM audit_event").fetchone()
+    assert before == after
+    assert language_of(rolf.get("/").text) == "en"
+
+
+def test_a_refusal_is_said_in_the_pages_language_and_in_english_to_programs(site: Site) -> None:
+    chinese = {"Accept-Language": "zh-CN"}
+    page = site.browser(site.cast.rita, **chinese).get("/nothing-here")
+    assert "没有这个页面。" in page.text
+    answer = site.browser(**chinese).get("/api/v1/studies")
+    assert answer.json()["sentence"].isascii()
+
+
+@pytest.mark.usefixtures("in_chinese")
+def test_a_sentence_keeps_its_english_and_is_translated_with_its_values() -> None:
+    sentence = said(
+        "This page is for readers; you are signed in as a {role}.", role=said("coordinator")
+    )
+    assert sentence == "This page is for readers; you are signed in as a coordinator."
+    assert translated(sentence) == "此页面供阅片者使用；您登录的身份是协调员。"  # noqa: RUF001
+    assert translated("") == translated(None) == ""
+    assert translated("Rita's own words") == "Rita's own words"
+
+
+@pytest.mark.usefixtures("in_chinese")
+def test_dates_and_numbers_follow_the_language() -> None:
+    late = datetime(2026, 11, 7, 21, 5, tzinfo=UTC)
+    assert formats.moment(late) == "2026年11月7日 21:05 UTC"
+    assert formats.percent(0.1234) == "12.3%"
+    assert formats.number(-0.5) == "\N{MINUS SIGN}0.500"
+    current.set(catalogues.ENGLISH)
+    assert formats.moment(late) == "7 Nov 2026, 21:05 UTC"
+    assert formats.percent(0.1234) == "12.3\N{NO-BREAK SPACE}%"
+    assert formats.percent(None) == "\N{EN DASH}"
+
+
+def german_number(value: float) -> str:
+    found = language_named("de")
+    assert found is not None
+    before = current.set(found)
+    written = formats.number(value, 2)
+    current.reset(before)
+    return written
+
+
+GERMAN = """
+msgid ""
+msgstr ""
+"Language: de\\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+
+msgid "Skip to the content"
+msgstr "Zum Inhalt"
+"""
+
+
+@pytest.fixture
+def with_german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A folder of catalogues to which a file was added."""
+    for path in catalogues.FOLDER.glob("*.po"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "de.po").write_text(GERMAN, encoding="utf-8")
+    monkeypatch.setattr(catalogues, "FOLDER", tmp_path)
+    catalogues.offered.cache_clear()
+    yield
+    catalogues.offered.cache_clear()
+
+
+@pytest.mark.usefixtures("with_german")
+def test_a_language_is_added_by_adding_a_file(site: Site) -> None:
+    page = site.browser().get("/sign-in").text
+    assert [name for name in ("English", "简体中文", "Deutsch") if f">{name}</button>" in page] == [
+        "English",
+        "简体中文",
+        "Deutsch",
+    ]
+    german = site.browser(**{"Accept-Language": "de-AT"}).get("/sign-in").text
+    assert language_of(german) == "de"
+    assert "Zum Inhalt" in german
+    assert "Sign in" in german  # what the file lacks is said in English
+    assert german_number(1.5) == "1,50"
