@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from app.db.session import Database
+from app.identity_provider import IdentityProvider
 from app.settings import Settings
 from app.storage import Storage
 from app.web.access import refuse_undeclared
@@ -40,6 +41,7 @@ from app.web.routes import (
     own_account,
     password_reset,
     preview,
+    provider,
     readers,
     reading_room,
     results,
@@ -70,12 +72,19 @@ def build_app(
         max_body_size=LARGEST_FORM,
     )
     app.state.metrics = Metrics()
-    app.state.services = Services(settings, database, Storage(settings.storage_url), clock)
+    app.state.services = Services(
+        settings,
+        database,
+        Storage(settings.storage_url),
+        clock,
+        IdentityProvider(settings.provider) if settings.provider else None,
+    )
     for corner in (
         accounts,
         language,
         own_account,
         second_factor,
+        provider,
         password_reset,
         administration,
         home,

@@ -23,6 +23,10 @@ KNOWN = {
     "REREAD_PUBLIC_URL": "the address people type, e.g. https://reread.example.org",
     "REREAD_PROXY": "address of the one reverse proxy whose forwarded headers are believed",
     "REREAD_SECOND_FACTOR": "optional (default), all-but-readers or everybody: who must have one",
+    "REREAD_OIDC_ISSUER": "a hospital's identity provider (OpenID Connect) for signing in",
+    "REREAD_OIDC_CLIENT_ID": "how this installation is called there",
+    "REREAD_OIDC_CLIENT_SECRET": "the secret it was given there",
+    "REREAD_OIDC_BUTTON": "what the button says (default: Sign in with your hospital account)",
     "REREAD_SMTP": "the mail server, e.g. smtp://user:password@mail.example.org:587; none: no mail",
     "REREAD_MAIL_FROM": "the address mails are sent from; needed with REREAD_SMTP",
     "REREAD_LOG": "text (default) or json: the form of the log's lines",
@@ -63,6 +67,16 @@ class MailSettings:
 
 
 @dataclass(frozen=True)
+class ProviderSettings:
+    """A hospital's identity provider, and how this installation is known to it."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    button: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything the environment decides, checked once at the start."""
 
@@ -78,6 +92,7 @@ class Settings:
     pgbouncer: bool = False
     replica_url: str | None = None
     mail: MailSettings | None = None
+    provider: ProviderSettings | None = None
     second_factor: SecondFactor = "optional"
     signing_key: Path | None = None
     log_form: LogForm = "text"
@@ -133,6 +148,7 @@ class Settings:
             second_factor=cast(
                 "SecondFactor", _one_of(environment, "REREAD_SECOND_FACTOR", SECOND_FACTORS)
             ),
+            provider=_provider(environment),
             mail=_mail(environment.get("REREAD_SMTP"), environment.get("REREAD_MAIL_FROM")),
         )
 
@@ -183,6 +199,37 @@ def _public_url(value: str | None) -> str | None:
             f"REREAD_PUBLIC_URL is {value!r}; it must look like https://reread.example.org"
         )
     return value.rstrip("/")
+
+
+def is_private(url: str) -> bool:
+    """Say whether what is sent to an address stays between us: by TLS, or on this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    on_this_machine = parts.scheme == "http" and host in {"127.0.0.1", "localhost", "::1"}
+    return bool(host) and (parts.scheme == "https" or on_this_machine)
+
+
+def _provider(environment: Mapping[str, str]) -> ProviderSettings | None:
+    names = ("REREAD_OIDC_ISSUER", "REREAD_OIDC_CLIENT_ID", "REREAD_OIDC_CLIENT_SECRET")
+    values = [environment.get(name) or "" for name in names]
+    button = environment.get("REREAD_OIDC_BUTTON") or ""
+    if not any(values) and not button:
+        return None
+    missing = [name for name, value in zip(names, values, strict=True) if not value]
+    if missing:
+        raise BadSettingError(f"Signing in at a provider also needs {' and '.join(missing)}.")
+    if not environment.get("REREAD_PUBLIC_URL"):
+        raise BadSettingError("With REREAD_OIDC_ISSUER set, REREAD_PUBLIC_URL must be set too.")
+    issuer, client_id, client_secret = values
+    if not is_private(issuer) or urlsplit(issuer).query or urlsplit(issuer).fragment:
+        raise BadSettingError(
+            f"REREAD_OIDC_ISSUER is {issuer!r}; it must look like https://id.example.org/path, "
+            "letter by letter as the provider calls itself."
+        )
+    return ProviderSettings(issuer, client_id, client_secret, button)
 
 
 def _mail(address: str | None, sender: str | None) -> MailSettings | None:

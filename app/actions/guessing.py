@@ -20,6 +20,7 @@ PER_SUBJECT = 10
 PER_ADDRESS = 50
 # Besides the wrong ones: a ward that signs in at the same moment through one address is no attack.
 UNCHECKED_PER_ADDRESS = 100
+UNKNOWN = "unknown"  # whom the log names where an e-mail address has no account
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,19 @@ def begin_attempt(
 
 
 def count_as_wrong(
-    connection: Connection, attempt: Attempt, *, action: str = "sign_in.failed"
+    connection: Connection,
+    attempt: Attempt,
+    *,
+    account: UUID | None,
+    action: str = "sign_in.failed",
 ) -> None:
-    """Say that a guess was wrong, and write it down; what was typed is kept as a digest only."""
+    """Say that a guess was wrong, and write it down under the account; nothing that was typed."""
     accounts.settle_failure(connection, attempt.id)
     accounts.record_event(
-        connection, action, entity=attempt.subject.hex(), details={"address": attempt.address}
+        connection,
+        action,
+        entity=str(account or UNKNOWN),
+        details={"address": attempt.address},
     )
 
 

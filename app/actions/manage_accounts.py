@@ -94,18 +94,28 @@ def sign_in(
         if passwords.needs_rehash(found.password_hash or ""):
             hashed = passwords.hash_password(password)
             accounts.set_password_hash(connection, found.id, hashed)
-        factor = second_factors.second_factor_of(connection, found.id)
-        if factor is not None and factor.confirmed_at is not None:
-            token = secrets.token_urlsafe(32)
-            second_factors.put_pending(
-                connection,
-                token_sha256=digest(token),
-                account=found.id,
-                now=now,
-                expires=now + CODE,
-            )
-            return CodeNeeded(token)
-        return open_session(connection, account=found.account, visitor=visitor, now=now)
+        return after_first_factor(connection, account=found.account, visitor=visitor, now=now)
+
+
+def after_first_factor(
+    connection: Connection,
+    *,
+    account: Account,
+    visitor: Visitor,
+    now: datetime,
+    password_given: bool = True,
+) -> SignedIn | CodeNeeded:
+    """Ask for the code where the account has a second factor; open the session otherwise."""
+    factor = second_factors.second_factor_of(connection, account.id)
+    if factor is None or factor.confirmed_at is None:
+        return open_session(
+            connection, account=account, visitor=visitor, now=now, password_given=password_given
+        )
+    token = secrets.token_urlsafe(32)
+    second_factors.put_pending(
+        connection, token_sha256=digest(token), account=account.id, now=now, expires=now + CODE
+    )
+    return CodeNeeded(token)
 
 
 def credentials_if_right(
@@ -122,16 +132,24 @@ def credentials_if_right(
     right = passwords.fits(stored, password)
     with database.begin(Role.ACCOUNT, actor=None) as connection:
         if not right:
-            guessing.count_as_wrong(connection, attempt)
+            guessing.count_as_wrong(connection, attempt, account=found.id if found else None)
             return None
         guessing.count_as_right(connection, attempt)
     return found
 
 
 def open_session(
-    connection: Connection, *, account: Account, visitor: Visitor, now: datetime
+    connection: Connection,
+    *,
+    account: Account,
+    visitor: Visitor,
+    now: datetime,
+    password_given: bool = True,
 ) -> SignedIn:
-    """Open a session for whoever has shown that the account is theirs; the device is known then."""
+    """Open a session for whoever has shown that the account is theirs; the device is known then.
+
+    Without `password_given` the password is still asked for before a grave act.
+    """
     token = secrets.token_urlsafe(32)
     accounts.insert_session(
         connection,
@@ -139,6 +157,7 @@ def open_session(
         account=account.id,
         now=now,
         expires=now + ABSOLUTE,
+        confirmed=now if password_given else now - CONFIRMED,
         address=visitor.address,
         browser=visitor.browser[:LONGEST_BROWSER],
     )

@@ -102,7 +102,9 @@ def _code_is_right(
         factor = second_factors.second_factor_of(connection, account)
         typed = "".join(code.split()).lower()
         if factor is None or not _fits(connection, account, factor.secret, typed, now=now):
-            guessing.count_as_wrong(connection, attempt, action="sign_in.code_failed")
+            guessing.count_as_wrong(
+                connection, attempt, account=account, action="sign_in.code_failed"
+            )
             return False
         guessing.count_as_right(connection, attempt)
     return True

@@ -156,15 +156,16 @@ def insert_session(
     account: UUID,
     now: datetime,
     expires: datetime,
+    confirmed: datetime | None = None,
     address: str = "",
     browser: str = "",
 ) -> None:
-    """Store a new sign-in session."""
+    """Store a new sign-in session; `confirmed`: when the password was entered, if not just now."""
     connection.execute(
         """INSERT INTO sign_in_session (token_sha256, account_id, created_at, last_seen_at,
                expires_at, confirmed_at, address, browser)
            VALUES (%s, %s, %s, %s, %s, %s, %s, %s)""",
-        [token_sha256, account, now, now, expires, now, address, browser],
+        [token_sha256, account, now, now, expires, confirmed or now, address, browser],
     )
 
 

@@ -80,10 +80,18 @@ _BESIDE = (
 )
 _IN_DRAFT = ("study_case", "image", "reference_diagnosis", "prediction", "case_prediction")
 GUARDS: dict[str, tuple[str, ...]] = {
-    "audit": (*AUDITED, *_OF_MODELS, "coordinator", "erasure", "second_factor", *_LIVING),
-    "no_change": _KEPT,
+    "audit": (
+        *AUDITED,
+        *_OF_MODELS,
+        "coordinator",
+        "erasure",
+        "second_factor",
+        "provider_identity",
+        *_LIVING,
+    ),
+    "no_change": (*_KEPT, "provider_identity"),
     "no_delete": _LIVING,
-    "no_truncate": (*_KEPT, *_LIVING),
+    "no_truncate": (*_KEPT, *_LIVING, "provider_identity"),
     "guard": (
         "account",
         "study",
@@ -98,6 +106,8 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "api_token",
         "study_model",
         "password_reset",
+        "second_factor",
+        "recovery_code",
         "viewing",
         *_BESIDE,
     ),
@@ -106,6 +116,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "guard_copied": ("study",),
     "guard_later_settings": ("study",),
     "drop_second_factor": ("account",),
+    "drop_provider_identity": ("account",),
     "guard_part": ("enrolment", "coordinator", "membership"),
     "guard_may_read": ("served", "reading", "reveal"),
     "guard_seen_before": ("study",),

@@ -48,12 +48,13 @@ class NewPasswordPage(Page):
 class HelpPage(Page):
     """GET /accounts/{id}: what an administrator does for somebody who cannot get in.
 
-    Forms: POST /accounts/{id}/reset, POST /accounts/{id}/second-factor/removed.
+    Forms: POST /accounts/{id}/reset, POST .../second-factor/removed, POST .../provider/removed.
     """
 
     template: ClassVar[str] = "account_help.html"
     account: AccountRow
     has_second_factor: bool
+    issuers: list[str]  # identity providers at which the account signs in
     link: str | None = None  # shown once, right after it was made
 
 

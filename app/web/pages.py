@@ -49,6 +49,7 @@ class SignInPage(Page):
     template: ClassVar[str] = "sign_in.html"
     email: str = ""
     next: str = "/"
+    provider: str | None = None  # what the button for signing in at a hospital says
 
 
 @dataclass(frozen=True, kw_only=True)

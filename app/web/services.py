@@ -9,6 +9,7 @@ import anyio
 from starlette.requests import Request
 
 from app.db.session import Database
+from app.identity_provider import IdentityProvider
 from app.settings import Settings
 from app.storage import Storage
 
@@ -23,6 +24,7 @@ class Services:
     database: Database
     storage: Storage
     clock: Callable[[], datetime]  # UTC; tests hand in their own
+    provider: IdentityProvider | None = None  # where people may sign in beside the password
     turns: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(AT_ONCE))
 
 

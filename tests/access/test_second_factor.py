@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 from hashlib import sha256
 
+import psycopg
 import pytest
 from httpx2 import Response
 from pyotp.totp import TOTP
@@ -13,7 +14,9 @@ from starlette.testclient import TestClient
 from app.actions import guessing
 from app.actions.manage_accounts import CODE
 from app.actions.second_factor import RECOVERY_CODES, STEP, WRONG_CODES
+from app.db.session import Role
 from app.domain.access import Account, AccountRole
+from app.domain.errors import Conflict
 from app.settings import BadSettingError, Settings
 from tests.access.test_lost_password import link_for, set_password
 from tests.access.test_sign_in import NEW_PASSWORD, is_signed_in, sign_in
@@ -250,3 +253,101 @@ def test_a5_where_it_is_asked_for_every_page_leads_to_it_first(
 def test_a5_an_unknown_demand_stops_the_start() -> None:
     with pytest.raises(BadSettingError, match="all-but-readers"):
         Settings.from_environment({"REREAD_SECOND_FACTOR": "some"})
+
+
+# ---------------------------------------------------------------- what the database lets change
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "UPDATE second_factor SET secret = 'ANOTHER'",
+        "UPDATE second_factor SET confirmed_at = confirmed_at + interval '1 hour'",
+        "UPDATE second_factor SET confirmed_at = NULL",
+        "UPDATE second_factor SET made_at = made_at - interval '1 hour'",
+        "UPDATE second_factor SET last_step = last_step - 1",
+        "UPDATE recovery_code SET used_at = NULL WHERE used_at IS NOT NULL",
+        "UPDATE recovery_code SET used_at = now() WHERE used_at IS NOT NULL",
+        """INSERT INTO recovery_code (account_id, code_sha256)
+           SELECT account_id, sha256('mine') FROM second_factor""",
+    ],
+)
+def test_a5_one_in_use_is_not_altered_without_an_event_not_even_by_the_superuser(
+    site: Site, deed: str
+) -> None:
+    _, recovery = set_up(site, site.cast.cora)
+    assert give(half_signed_in(site), recovery[0]).status_code == 303
+    with pytest.raises(Conflict), site.cast.begin(Role.ACCOUNT, None) as connection:
+        connection.execute(deed)
+    with pytest.raises(psycopg.Error) as refusal, superuser(site.cast) as owner:
+        owner.execute(deed)
+    assert refusal.value.sqlstate == "RR409"
+
+
+def test_a5_one_is_not_given_to_another_account_nor_made_in_use_at_once(site: Site) -> None:
+    set_up(site, site.cast.cora)
+    move = "UPDATE second_factor SET account_id = %s"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):  # noqa: SIM117
+        with site.cast.begin(Role.ACCOUNT, None) as connection:
+            connection.execute(move, [site.cast.olga.id])
+    with pytest.raises(psycopg.Error, match="does not change"), superuser(site.cast) as owner:
+        owner.execute(move, [site.cast.olga.id])
+    with pytest.raises(Conflict), site.cast.begin(Role.ACCOUNT, None) as connection:
+        connection.execute(
+            "INSERT INTO second_factor (account_id, secret, made_at, confirmed_at) "
+            "VALUES (%s, 'MINE', now(), now())",
+            [site.cast.olga.id],
+        )
+
+
+def test_a5_one_that_is_being_set_up_may_be_begun_anew(site: Site) -> None:
+    browser = site.browser(site.cast.cora)
+    browser.post("/account/second-factor")
+    with superuser(site.cast) as owner:
+        owner.execute("UPDATE second_factor SET last_step = 7")
+        before = owner.execute("SELECT secret FROM second_factor").fetchone()
+    assert browser.post("/account/second-factor").status_code == 200
+    with superuser(site.cast) as owner:
+        after = owner.execute("SELECT secret, last_step FROM second_factor").fetchone()
+    assert after[0] != before[0]
+    assert after[1] == 0
+
+
+# ---------------------------------------------------------------- what ends half a sign-in
+
+
+def test_a5_a6_a_new_password_ends_a_sign_in_that_waits_for_its_code(site: Site) -> None:
+    secret, _ = set_up(site, site.cast.cora)
+    thief = half_signed_in(site)
+    form = {"current": PASSWORD, "new": NEW_PASSWORD}
+    answer = site.browser(site.cast.cora).post("/account/password", data=form)
+    assert answer.status_code == 303
+    assert give(thief, code_of(site, secret)).status_code == 401
+
+
+def test_a5_a6_a_link_for_a_new_password_ends_it_too(site: Site) -> None:
+    secret, _ = set_up(site, site.cast.cora)
+    thief = half_signed_in(site)
+    set_password(site.browser(), link_for(site, site.cast.cora))
+    assert give(thief, code_of(site, secret)).status_code == 401
+
+
+def test_a5_a6_disabling_the_account_ends_it_for_good(site: Site) -> None:
+    secret, _ = set_up(site, site.cast.cora)
+    ada = make_account(site.cast.database, "ada@example.org", AccountRole.ADMINISTRATOR)
+    administrator = site.browser(ada)
+    thief = half_signed_in(site)
+    path = f"/accounts/{site.cast.cora.id}/disabled"
+    assert administrator.post(path, data={"disabled": "yes"}).status_code == 303
+    assert give(thief, code_of(site, secret)).status_code == 401
+    assert administrator.post(path, data={"disabled": "no"}).status_code == 303
+    assert give(thief, code_of(site, secret)).status_code == 401, "nor once it is enabled again"
+
+
+def test_a5_a6_an_account_disabled_by_another_way_opens_no_session_either(site: Site) -> None:
+    secret, _ = set_up(site, site.cast.cora)
+    waiting = half_signed_in(site)
+    with superuser(site.cast) as owner:
+        owner.execute("UPDATE account SET disabled_at = now() WHERE id = %s", [site.cast.cora.id])
+    assert give(waiting, code_of(site, secret)).status_code == 401
+    assert not is_signed_in(waiting)

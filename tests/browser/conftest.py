@@ -18,6 +18,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from starlette.types import ASGIApp
 
 from app.db.session import Database
 from app.main import build_site, utc_now
@@ -105,11 +106,18 @@ def serving(
     browser: Browser,
     *,
     clock: Callable[[], datetime] = utc_now,
+    host: str | None = None,
+    **environment: str,
 ) -> Iterator[Site]:
-    """Run the site."""
-    settings = Settings.from_environment({"REREAD_STORAGE": storage.url})
-    with live.serving(build_site(settings, database, clock=clock)) as address:
-        yield Site(address, browser)
+    """Run the site; with `host` it knows its public address."""
+
+    def build(port: int) -> ASGIApp:
+        public = {"REREAD_PUBLIC_URL": f"http://{host}:{port}"} if host else {}
+        given = {"REREAD_STORAGE": storage.url, **public, **environment}
+        return build_site(Settings.from_environment(given), database, clock=clock)
+
+    with live.serving_at(build) as port:
+        yield Site(f"http://{host or '127.0.0.1'}:{port}", browser)
 
 
 @pytest.fixture

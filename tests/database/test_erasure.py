@@ -1,5 +1,6 @@
 """A person can be erased: the name is gone from tables and log, and the log still verifies (P7)."""
 
+import hashlib
 from dataclasses import replace
 
 import psycopg
@@ -9,12 +10,13 @@ from app.actions.verify_study import verify_study
 from app.db.administrator import erase_person, records_of
 from app.db.session import Role
 from app.domain.audit_chain import AuditEvent, verify_chain
-from tests.conftest import Cast
+from tests.conftest import PASSWORD, Cast
 from tests.reading.steps import finish, rows_of_people, superuser
 from tests.web.site import Site
 
 INSTALLATION = "00000000-0000-0000-0000-000000000000"
 REASON = "Asked for it in writing."
+RITA = {"email": "rita@example.org", "password": PASSWORD}
 
 
 def whole_database(cast: Cast) -> str:
@@ -99,6 +101,43 @@ def test_p7_nobody_signs_in_with_an_erased_account(erased: Cast) -> None:
         ).fetchone()
     assert row == (None, True)
     assert sessions == (0,)
+
+
+def test_p7_network_addresses_go_from_the_events_of_signing_in(site: Site) -> None:
+    """Right and wrong passwords, at the door and when signed in; of nobody else's."""
+    cast, browser = site.cast, site.browser()
+    for email in ("rita@example.org", "rolf@example.org", "nobody@example.org"):
+        form = {"email": email, "password": "not this one"}
+        assert browser.post("/sign-in", data=form).status_code == 422
+    assert browser.post("/sign-in", data=form | RITA).status_code == 303
+    browser.post("/account/password", data={"current": "not this one", "new": "x"})
+    browser.post("/sign-out")
+    before = addresses(cast)
+    assert before == {str(cast.rita.id): 3, str(cast.rolf.id): 1, "unknown": 1}
+    erase_person(cast.database.url, email="rita@example.org", reason=REASON)
+    assert addresses(cast) == {str(cast.rolf.id): 1, "unknown": 1}
+    assert verify_chain(installation_log(cast)).problems == []
+
+
+def addresses(cast: Cast) -> dict[str, int]:
+    """How many events of signing in hold a network address, by whose they are."""
+    with superuser(cast) as owner:
+        return dict(
+            owner.execute(
+                """SELECT entity, count(*) FROM audit_event
+                   WHERE action ~ '^sign_' AND payload LIKE '%testclient%' GROUP BY entity"""
+            ).fetchall()
+        )
+
+
+def test_p7_l6_no_event_holds_a_digest_of_an_address_that_can_be_guessed(site: Site) -> None:
+    for email in ("rita@example.org", "nobody@example.org"):
+        site.browser().post("/sign-in", data={"email": email, "password": "not this one"})
+    with superuser(site.cast) as owner:
+        logged = owner.execute("SELECT string_agg(e::text, '') FROM audit_event e").fetchone()[0]
+    for email in ("rita@example.org", "nobody@example.org"):
+        for digest in (hashlib.sha256, hashlib.sha1, hashlib.md5):
+            assert digest(email.encode()).hexdigest() not in logged
 
 
 @pytest.mark.parametrize(

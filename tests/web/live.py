@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -12,13 +12,21 @@ from starlette.types import ASGIApp
 @contextmanager
 def serving(site: ASGIApp) -> Iterator[str]:
     """Give its address."""
+    with serving_at(lambda _port: site) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def serving_at(build: Callable[[int], ASGIApp]) -> Iterator[int]:
+    """Serve what is built once its port is known, and give the port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(site, log_level="warning", access_log=False, lifespan="off")
+        port: int = listening.getsockname()[1]
+        config = uvicorn.Config(build(port), log_level="warning", access_log=False, lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield port
         finally:
             server.should_exit = True
             thread.join()

@@ -32,13 +32,14 @@ router = APIRouter()
 
 @router.get("/sign-in")
 def show_sign_in(
+    request: Request,
     _viewer: Anyone,
     next: str = "/",  # noqa: A002 - the address says next
     done: str = "",
 ) -> Response:
     """Show the form."""
     notice = said("Your password is set. Sign in with it.") if done == "new-password" else None
-    return render(SignInPage(next=local(next), notice=notice))
+    return render(SignInPage(next=local(next), notice=notice, provider=button(request)))
 
 
 @router.post("/sign-in")
@@ -63,7 +64,8 @@ async def sign_in(
     )
     if done is None:
         sentence = said("E-mail and password do not fit together.")
-        return render(SignInPage(email=email, next=local(next), problem=sentence), status=422)
+        page = SignInPage(email=email, next=local(next), problem=sentence, provider=button(request))
+        return render(page, status=422)
     if isinstance(done, CodeNeeded):
         response = RedirectResponse(f"/sign-in/code?next={quote(local(next))}", status_code=303)
         keep_step(request, response, done)
@@ -171,6 +173,12 @@ def accept_invitation(
     # A reader first says who they are and whether they consent.
     after = f"?next=/studies/{found.study_code}/start" if found.role is Part.READER else ""
     return RedirectResponse(f"/sign-in{after}", status_code=303)
+
+
+def button(request: Request) -> str | None:
+    """Return what the button for signing in at a hospital says; None where there is none."""
+    provider = services_of(request).provider
+    return (provider.button or said("Sign in with your hospital account")) if provider else None
 
 
 def local(address: str) -> str:

@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.actions import manage_accounts, manage_own_account, second_factor
+from app.actions import manage_accounts, manage_own_account, second_factor, sign_in_at_provider
 from app.db import accounts, audit
+from app.db.provider_identities import issuers_of
 from app.db.second_factors import second_factor_of
 from app.db.session import Connection
 from app.domain.access import Account
@@ -76,11 +77,30 @@ def remove_second_factor(
     return render(replace(page, has_second_factor=False, notice=notice))
 
 
+@router.post("/accounts/{account}/provider/removed")
+def unbind_from_provider(
+    viewer: AdministratorOnly,
+    _fresh: FreshPassword,
+    connection: AdministratorConnection,
+    account: UUID,
+) -> Response:
+    """Unbind somebody's account from the hospital's identity provider."""
+    page = _help_page(connection, viewer, account)
+    sign_in_at_provider.remove_for(connection, account=page.account.id)
+    notice = said("The account is unbound: the next sign-in at the hospital binds it anew.")
+    return render(replace(page, issuers=[], notice=notice))
+
+
 def _help_page(connection: Connection, viewer: Account, account: UUID) -> HelpPage:
     person = _person(connection, account)
     factor = second_factor_of(connection, person.id)
     has_one = factor is not None and factor.confirmed_at is not None
-    return HelpPage(viewer=viewer, account=person, has_second_factor=has_one)
+    return HelpPage(
+        viewer=viewer,
+        account=person,
+        has_second_factor=has_one,
+        issuers=issuers_of(connection, person.id),
+    )
 
 
 def _person(connection: Connection, account: UUID) -> accounts.AccountRow:

@@ -1,0 +1,77 @@
+"""Whom an identity provider knows by which subject, and sign-ins that are under way there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.db.session import Connection, fetch_all, fetch_one, fetch_value
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A sign-in that was sent to the provider."""
+
+    goes_to: str
+    expires_at: datetime
+
+
+def put_under_way(
+    connection: Connection, *, token_sha256: bytes, goes_to: str, now: datetime, expires: datetime
+) -> None:
+    """Store a sign-in that goes to the provider; forget those that never came back."""
+    connection.execute("DELETE FROM provider_sign_in WHERE expires_at < %s", [now])
+    connection.execute(
+        "INSERT INTO provider_sign_in (token_sha256, goes_to, expires_at) VALUES (%s, %s, %s)",
+        [token_sha256, goes_to, expires],
+    )
+
+
+def take_under_way(connection: Connection, token_sha256: bytes) -> UnderWay | None:
+    """Take out a sign-in that comes back; None where it did before, or never went."""
+    return fetch_one(
+        connection,
+        UnderWay,
+        "DELETE FROM provider_sign_in WHERE token_sha256 = %s RETURNING goes_to, expires_at",
+        [token_sha256],
+    )
+
+
+def account_of(connection: Connection, *, issuer: str, subject: str) -> UUID | None:
+    """Return the account that is bound to a subject."""
+    return fetch_value(
+        connection,
+        "SELECT account_id FROM provider_identity WHERE issuer = %s AND subject = %s",
+        [issuer, subject],
+    )
+
+
+def bind(connection: Connection, account: UUID, *, issuer: str, subject: str) -> bool:
+    """Bind an account to a subject; False where it is bound to another one of this provider."""
+    done = connection.execute(
+        """INSERT INTO provider_identity (issuer, subject, account_id) VALUES (%s, %s, %s)
+           ON CONFLICT DO NOTHING""",
+        [issuer, subject, account],
+    )
+    return done.rowcount == 1
+
+
+def issuers_of(connection: Connection, account: UUID) -> list[str]:
+    """Return the providers at which an account signs in."""
+    found = fetch_all(
+        connection,
+        _Issuer,
+        "SELECT issuer FROM provider_identity WHERE account_id = %s ORDER BY issuer",
+        [account],
+    )
+    return [row.issuer for row in found]
+
+
+@dataclass(frozen=True)
+class _Issuer:
+    issuer: str
+
+
+def unbind(connection: Connection, account: UUID) -> bool:
+    """Remove what binds an account to providers; False where nothing does."""
+    done = connection.execute("DELETE FROM provider_identity WHERE account_id = %s", [account])
+    return done.rowcount > 0
