@@ -191,10 +191,11 @@ def train(
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     started = time.monotonic()
-    parts = prepare(config, work, start)
+    with process.first_before_others():  # they share one file, painted once
+        parts = prepare(config, work, start)
+        held_out = painted(VALIDATION_SEED, config.validation_images, config.painted_size, work)
     torch.manual_seed(config.seed + process.rank)  # which patches are dropped
     model, preprocessing = parts.model, parts.preprocessing
-    held_out = painted(VALIDATION_SEED, config.validation_images, config.painted_size, work)
     painting_seconds = time.monotonic() - started
     print(f"painted {config.images} images in {painting_seconds:.0f} s", flush=True)
 
@@ -302,12 +303,11 @@ def main() -> None:
     chosen = parser.parse_args()
     numbers = {name: getattr(chosen, name) for name in ON_THE_COMMAND_LINE}
     config = PretrainConfig(phrases=chosen.phrases, **numbers)
-    process = joined()
-    model, record = train(config, chosen.work, chosen.start_from, process)
-    if not process.first:
-        return
-    save_backbone(model, record, chosen.out)
-    print(json.dumps(record["pretraining"], indent=2))
+    with joined() as process:
+        model, record = train(config, chosen.work, chosen.start_from, process)
+        if process.first:
+            save_backbone(model, record, chosen.out)
+            print(json.dumps(record["pretraining"], indent=2))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ that others use too, two processes of one thread each wait less for one another 
 # torch leaves parts of its interface untyped.
 # pyright: reportUnknownMemberType=false
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -40,15 +41,25 @@ class Process:
             gradient.copy_(part.view_as(gradient))
             start += gradient.numel()
 
-    def wait_for_others(self) -> None:
-        """Go on when all have come here."""
-        if self.count > 1:
+    @contextmanager
+    def first_before_others(self) -> Generator[None]:
+        """Let the first process do what follows alone, and the others when it has done it."""
+        if self.count > 1 and not self.first:
+            distributed.barrier()
+        yield
+        if self.count > 1 and self.first:
             distributed.barrier()
 
 
-def joined() -> Process:
-    """Join the processes of the launcher, if it started this one."""
+@contextmanager
+def joined() -> Generator[Process]:
+    """Join the processes of the launcher, if it started this one, and leave them at the end."""
     if "WORLD_SIZE" not in os.environ:
-        return Process()
+        yield Process()
+        return
     distributed.init_process_group("gloo")
-    return Process(distributed.get_rank(), distributed.get_world_size())
+    try:
+        yield Process(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        # Left to the end of the program, a process that is still talking is aborted.
+        distributed.destroy_process_group()

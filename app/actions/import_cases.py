@@ -9,7 +9,7 @@ from app.db.results import record_event
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account
 from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
-from app.domain.errors import Conflict, InvalidInput, Problem
+from app.domain.errors import Conflict, InvalidInput, Problem, to_mend
 from app.domain.image_quality import flags
 from app.domain.scores import DIAGNOSES
 from app.image_decoding import CleanImage
@@ -237,7 +237,7 @@ class _Check:
 def _refuse_problems(report: ImportReport) -> None:
     if report.problems:
         raise InvalidInput(
-            f"Nothing was imported: {report.file.name} has {len(report.problems)} things to mend.",
+            f"Nothing was imported: {report.file.name} has {to_mend(report.problems)}.",
             report.problems,
         )
 

@@ -31,7 +31,8 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
     evaluation, written = _listing_problems(lambda: evaluate_model(request))
     for name, cohort in evaluation.cohorts.items():
         area, n = cohort.accuracy.auc, cohort.accuracy.n
-        interval = "" if area.low is None else f" ({area.low:.3f} to {area.high:.3f}, by patient)"
+        found = area.to_read
+        interval = f" ({found.low:.3f} to {found.high:.3f}, by patient)" if found else ""
         value = "undefined" if area.value is None else f"{area.value:.3f}{interval}"
         print(f"{name}: {n.images} images of {n.patients} patients, AUC for BCC {value}")
     if evaluation.set_aside:

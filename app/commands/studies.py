@@ -15,7 +15,7 @@ from app.db.administrator import truth_of
 from app.db.session import Role
 from app.db.studies import Study
 from app.domain.access import Account
-from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.domain.errors import Conflict, InvalidInput, NotFound, to_mend
 from app.image_source import ImageSource, open_image_source
 from app.progress import Progress
 from app.running import Running, running
@@ -42,7 +42,7 @@ def import_(arguments: argparse.Namespace, settings: Settings) -> int:
     for problem in report.problems:
         print(problem)
     if report.problems:
-        print(f"{len(report.problems)} things to mend. Nothing was imported.")
+        print(f"{to_mend(report.problems)}. Nothing was imported.")
         return 1
     for flag in report.flagged:
         print(f"look at this image: {flag}")

@@ -4,7 +4,7 @@
 and becomes a 500.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +25,11 @@ class Problem:
         if self.column is not None:
             place.append(f"column {self.column}")
         return f"{', '.join(place)}: {self.sentence}"
+
+
+def to_mend(problems: Sequence[Problem]) -> str:
+    """Count the problems in words."""
+    return "1 thing to mend" if len(problems) == 1 else f"{len(problems)} things to mend"
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from PIL import Image
 
 from app.domain.case_file import CaseFile, CaseRow, ImageRow
-from app.domain.errors import InvalidInput, NotFound, Problem
+from app.domain.errors import InvalidInput, NotFound, Problem, to_mend
 from app.image_decoding import CleanImage
 from app.image_source import ImageSource, open_image_source
 from app.imaging import ImageCleaner
@@ -85,7 +85,7 @@ def refuse_problems(table: Path, problems: list[Problem]) -> None:
     """Raise InvalidInput that lists all that must be mended, by row, where there is anything."""
     if problems:
         problems.sort(key=lambda problem: problem.row or 0)
-        raise InvalidInput(f"{table.name} has {len(problems)} things to mend.", problems)
+        raise InvalidInput(f"{table.name} has {to_mend(problems)}.", problems)
 
 
 def hash_of_images(images: Iterable[ListedImage]) -> str:

@@ -116,7 +116,10 @@ def _images(n: Counts) -> str:
 def _area(area: ClusteredAuc | None) -> str:
     if area is None:
         return "too few"
-    return UNDEFINED if area.value is None else number(area.value) + interval(area.low, area.high)
+    if area.value is None:
+        return UNDEFINED
+    found = area.to_read
+    return number(area.value) + (interval(found.low, found.high) if found else "")
 
 
 def _share(share: ClusteredProportion | None) -> str:

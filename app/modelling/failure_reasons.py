@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.domain.csv_table import Row, read_table
-from app.domain.errors import InvalidInput, NotFound, Problem
+from app.domain.errors import InvalidInput, NotFound, Problem, to_mend
 from app.modelling.wrong_calls import WrongCall
 
 REASONS = ("colour blending", "blurred image", "similar colours", "small-sample features")
@@ -63,7 +63,7 @@ def read_reasons(path: Path) -> dict[str, str]:
         else:
             found[image] = reason
     if problems:
-        raise InvalidInput(f"{path.name} has {len(problems)} things to mend.", problems)
+        raise InvalidInput(f"{path.name} has {to_mend(problems)}.", problems)
     return found
 
 

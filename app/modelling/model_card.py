@@ -138,8 +138,9 @@ def _training_data(model: dict[str, Any]) -> str:
 def _metrics(model: dict[str, Any]) -> str:
     return paragraph(
         f"""Nothing was chosen on the test part in this training. Intervals are of 95%,
-        by patient (Obuchowski 1997), because images of one patient are alike. The positive class
-        is {model["positive_class"]}. Probabilities are a softmax over the two similarities, at a
+        by patient (Obuchowski 1997), because images of one patient are alike; that of an area of
+        exactly 0 or 1 is a score interval (Newcombe 2006). The positive class is
+        {model["positive_class"]}. Probabilities are a softmax over the two similarities, at a
         scale of {model["calibration"]["scale"]:.3g} from {model["calibration"]["on"]}. Threshold:
         {model["threshold"]:g}; {model["threshold_chosen"]}."""
     )

@@ -39,13 +39,14 @@ def performance(
 
 
 def _area(area: ClusteredAuc) -> dict[str, Any]:
+    interval = area.to_read
     return {
         "estimate": area.value,
-        "low": area.low,
-        "high": area.high,
+        "low": interval and interval.low,
+        "high": interval and interval.high,
         "n": area.n.images,
         "patients": area.n.patients,
-        "method": area.method,
+        "method": interval.method if interval else area.method,
         "notes": [note.text for note in area.notes],
     }
 

@@ -163,7 +163,10 @@ def _check_parts(split: Split, diagnoses: Sequence[str], groups: Sequence[str]) 
     """Refuse a split in which a part lacks a class."""
     for diagnosis in ("BCC", "SK"):
         if diagnosis not in diagnoses:
-            raise InvalidInput(f"No image has the diagnosis {diagnosis}; both are needed.")
+            raise InvalidInput(
+                f"No image has the diagnosis {diagnosis}: a model learns to tell BCC from SK, and "
+                "needs images of both. Add rows with that diagnosis to the table."
+            )
         held = [
             (group, part)
             for group, part, has in zip(groups, split.parts, diagnoses, strict=True)

@@ -50,6 +50,15 @@ class ClusteredAuc:
     method: str = METHOD
     notes: tuple[Note, ...] = ()
 
+    @property
+    def to_read(self) -> Interval | None:
+        """The interval for a place with room for one: at an area of 0 or 1 not the point."""
+        if self.value in {0.0, 1.0} and self.alternative is not None:
+            return self.alternative
+        if self.low is None or self.high is None:
+            return None
+        return Interval(self.low, self.high, self.method)
+
 
 @dataclass(frozen=True, slots=True)
 class ClusteredAucDifference:

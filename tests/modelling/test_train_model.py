@@ -327,7 +327,7 @@ def test_the_command_prints_what_must_be_mended_and_how_to_go_on(
     assert main([*command, *places]) == 1
     said = capsys.readouterr()
     assert "cases.csv, row 24, column diagnosis: 'melanoma' is neither" in said.out
-    assert "1 things to mend" in said.err
+    assert "1 thing to mend" in said.err
     write_table(request.table, patients(12))
 
     def stopped(*_: object) -> None:

@@ -126,6 +126,7 @@ def test_the_map_equals_the_librarys(
     [
         {"quick_gelu": True},
         {"quick_gelu": False},
+        {"quick_gelu": False, "act_kwargs": {"approximate": "tanh"}},
         {"image_size": (48, 80)},
         {"image_size": 70},  # not a multiple of the patch: the rest is not seen
         {"patch_size": 32},

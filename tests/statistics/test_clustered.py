@@ -80,6 +80,7 @@ def test_a_perfect_area_has_a_point_and_beside_it_an_interval_by_patients() -> N
     assert found.alternative is not None
     assert 0.8 < found.alternative.low < 1
     assert found.notes[0].code == "perfect_separation"
+    assert found.to_read == found.alternative, "a point is not an interval to read"
 
 
 def test_identical_scores_differ_by_nothing_with_p_one() -> None:
