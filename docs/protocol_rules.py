@@ -22,6 +22,7 @@ CLAUSES = "reading/test_protocol_clauses.py"
 BALANCE = "reading/test_allocation_balance.py"
 ALLOCATION = "commands/test_allocation.py"
 ADDED = "reading/test_added_cases.py"
+READMISSION = "reading/test_readmission.py"
 PASSWORD = "access/test_password_again.py"  # noqa: S105 - a file
 
 # Rule -> clause -> (file, a part of the test's name): every test whose name has it is listed.
@@ -174,6 +175,14 @@ RULES: dict[str, dict[str, Tests]] = {
         ],
         "An excluded case is read by nobody any more": [
             (DESIGNS, "test_d7_a_case_excluded_while_open"),
+        ],
+        "An exclusion is undone by a further row": [
+            (READMISSION, "an_exclusion_is_undone_by_a_further_row"),
+            (READMISSION, "who_is_past_the_case"),
+            (READMISSION, "the_case_is_where_its_reader_left_it"),
+            (READMISSION, "who_joined_while_it_was_excluded"),
+            (READMISSION, "in_the_other_designs_too"),
+            (READMISSION, "excluded_before_the_orders_were_drawn"),
         ],
     },
     "9. Progress, never accuracy; unblinding is an act": {

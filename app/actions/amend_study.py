@@ -55,14 +55,35 @@ def exclude_case(
     reason: str,
     by: Account,  # noqa: ARG001
 ) -> None:
-    """Exclude a case, for good: before opening it leaves the allocation; in an open study it is
-    read by nobody any more, and its readings stay stored and do not count.
+    """Exclude a case: before opening it leaves the allocation; in an open study it is read by
+    nobody any more, and its readings stay stored and do not count. `readmit_case` undoes it.
     """  # noqa: D205
     case = protocols.case_by_code(connection, study.id, case_code)
     if case is None:
         raise NotFound(f'The study "{study.code}" has no case {case_code}.')
     if not protocols.insert_exclusion(connection, study.id, case=case, reason=_reason(reason)):
         raise Conflict(f"Case {case_code} is excluded already.")
+
+
+def readmit_case(
+    connection: Connection,
+    *,
+    study: Study,
+    case_code: str,
+    reason: str,
+    by: Account,  # noqa: ARG001
+) -> None:
+    """Undo an exclusion, by a further row: the case is read again at its place by whoever has it
+    in their order and has not finished it, and its readings count.
+
+    Raises Conflict for a case that is not excluded, and for one that was excluded before the
+    orders were drawn.
+    """  # noqa: D205
+    case = protocols.case_by_code(connection, study.id, case_code)
+    if case is None:
+        raise NotFound(f'The study "{study.code}" has no case {case_code}.')
+    if not protocols.insert_readmission(connection, study.id, case=case, reason=_reason(reason)):
+        raise Conflict(f"Case {case_code} is not excluded.")
 
 
 def override_washout(

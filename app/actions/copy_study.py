@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from app.actions.design_study import create_study, design_of
-from app.db import cases, studies
+from app.db import cases, protocols, studies
 from app.db.session import Database, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict
@@ -24,7 +24,8 @@ def copy_study(
 
     Cases come along under new codes, excluded ones and those never added left out. The database
     copies them: their diagnoses are hidden from coordinators. Image files are copied first, outside
-    any transaction; where the draft cannot be stored, the copies go again.
+    any transaction; where the draft cannot be stored, the copies go again. The log of the source
+    says into which study it was copied, and with how many cases.
     """
     keys: list[str] = []
     if with_cases:
@@ -48,6 +49,7 @@ def copy_study(
             )
             if with_cases:
                 cases.copy_cases(connection, from_study=study.id, into_study=made, copies=copies)
+            protocols.insert_copy(connection, study.id, copy=made)
     except BaseException:
         for key in copies.values():
             storage.delete(key)

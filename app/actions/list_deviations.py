@@ -46,7 +46,14 @@ def list_deviations(connection: Connection, *, study: Study) -> list[Deviation]:
         for row in additions.additions_of(connection, study.id)
     ]
     found += [
-        Deviation(row.made_at, row.author_name, f"Excluded case {row.case_code}", row.reason)
+        Deviation(
+            row.made_at,
+            row.author_name,
+            f"Brought case {row.case_code} back"
+            if row.undone
+            else f"Excluded case {row.case_code}",
+            row.reason,
+        )
         for row in protocols.exclusions_of(connection, study.id)
     ]
     found += [

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from app.actions.verify_pack import Verdict, said
 from app.db.administrator import StudyRecords
 from app.domain.audit_chain import Anchor, AuditEvent, verify_chain
+from app.domain.logged_digest import NOT_FROZEN, data_sha256_of_log
 from app.domain.logged_orders import orders_of_log
 from app.domain.logged_rules import broken_rules
+from app.domain.logged_tables import rows_of_log
 
 
 def verify_study(records: StudyRecords, *, anchors: Iterable[Anchor] = ()) -> Verdict:
@@ -53,14 +55,20 @@ def _compare_table(table: str, rows: Mapping[str, str], events: list[AuditEvent]
 
 
 def _compare_study(records: StudyRecords) -> list[str]:
-    """Check that the study is what its last event made it."""
+    """Check that the study is what its last event made it, and froze what the log holds."""
     last = [event for event in records.events if event.action in {"study.insert", "study.update"}]
     if not last:
         return ["the study itself is not in the log"]
     logged = json.loads(last[-1].payload)
     held = logged["new"] if last[-1].action == "study.update" else logged
-    same = _holds(json.loads(records.study), held)
-    return [] if same else ["the study differs from its last event"]
+    problems: list[str] = []
+    if not _holds(json.loads(records.study), held):
+        problems.append("the study differs from its last event")
+    if held["state"] == "unblinded":
+        frozen = data_sha256_of_log(rows_of_log(records.events))
+        if held["data_sha256"] != frozen:
+            problems.append(f"the log: {NOT_FROZEN}")
+    return problems
 
 
 def _holds(row: Mapping[str, object], logged: Mapping[str, object]) -> bool:

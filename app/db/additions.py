@@ -43,7 +43,7 @@ def undiagnosed(connection: Connection, study: UUID) -> int:
         connection,
         """SELECT count(*) FROM study_case c WHERE c.study_id = %(study)s
            AND c.addition > (SELECT count(*) FROM case_addition WHERE study_id = %(study)s)
-           AND c.id NOT IN (SELECT case_id FROM case_exclusion WHERE study_id = %(study)s)
+           AND c.id NOT IN (SELECT case_id FROM standing_exclusion WHERE study_id = %(study)s)
            AND c.id NOT IN (SELECT case_id FROM reference_diagnosis WHERE study_id = %(study)s)""",
         {"study": study},
     )

@@ -51,6 +51,8 @@ AUDITED = {
     "seen_before_acknowledgement": "id",
     "protocol_version": "id",
     "case_exclusion": "id",
+    "case_readmission": "id",
+    "study_copy": "id",
     "washout_override": "id",
     "reading_correction": "id",
     "study_model": "id",
@@ -74,6 +76,8 @@ _KEPT = (
 _BESIDE = (
     "protocol_version",
     "case_exclusion",
+    "case_readmission",
+    "study_copy",
     "washout_override",
     "reading_correction",
     "case_addition",
@@ -120,6 +124,8 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "guard_part": ("enrolment", "coordinator", "membership"),
     "guard_may_read": ("served", "reading", "reveal"),
     "guard_seen_before": ("study",),
+    "guard_kinds": ("seen_before_acknowledgement",),
+    "guard_list": ("study_model",),
     "guard_step": (
         "allocation",
         "order_extension",
@@ -144,7 +150,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "bind_models": ("study",),
     "guard_simulated": ("enrolment",),
     "apply": ("protocol_version",),
-    "amend": ("case_exclusion", "washout_override", "case_addition"),
+    "amend": ("case_exclusion", "case_readmission", "washout_override", "case_addition"),
 }
 
 

@@ -64,7 +64,7 @@ def plans_of(connection: Connection, study: UUID, found: AllocationInput) -> Pla
         """SELECT c.id, c.purpose, c.addition, x.case_id IS NOT NULL AS left_out
            FROM study_case c JOIN study s ON s.id = c.study_id
            LEFT JOIN case_addition n ON n.study_id = c.study_id AND n.number = c.addition
-           LEFT JOIN case_exclusion x ON x.case_id = c.id
+           LEFT JOIN standing_exclusion x ON x.case_id = c.id
            WHERE c.study_id = %s AND (c.addition = 0 OR n.number IS NOT NULL)
            AND (x.made_at IS NULL OR x.made_at > coalesce(n.added_at, s.opened_at))""",
         [study],

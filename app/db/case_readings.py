@@ -17,6 +17,7 @@ class CaseDetail:
     code: str
     purpose: Purpose
     excluded: str | None  # why it does not count any more
+    drawn: bool  # whether it was part of the study when it was excluded, or is not excluded
     images: int
     synthetic: bool
     reference_source: str | None
@@ -35,7 +36,7 @@ class LockedReading:
     case_id: UUID
     case_code: str
     position: int  # in the order that was drawn
-    number: int  # as the reader saw it: cases that were excluded before it do not count
+    number: int  # as the reader saw it: one more than the cases finished when it was shown
     session: int
     occasion: int
     phase: Literal["unaided", "aided"]
@@ -49,7 +50,7 @@ _LOCKED = """
     SELECT * FROM (SELECT r.id, r.reader_id, p.name AS reader_name, p.simulated, c.id AS case_id,
            c.code AS case_code, a.position,
            1 + (SELECT count(*) FROM reading d JOIN assignment b ON b.id = d.assignment_id
-                WHERE b.enrolment_id = a.enrolment_id AND b.position < a.position
+                WHERE b.enrolment_id = a.enrolment_id AND d.locked_at <= s.served_at
                 AND d.phase = CASE b.arm WHEN 'with_ai' THEN 'aided' ELSE 'unaided' END) AS number,
            a.session, a.occasion, r.phase, s.served_at,
            r.locked_at, r.active_milliseconds,
@@ -68,13 +69,18 @@ def case_detail(connection: Connection, study: UUID, case: UUID) -> CaseDetail |
         connection,
         CaseDetail,
         """SELECT c.id, c.code, c.purpose, x.reason AS excluded,
+               coalesce(x.made_at > CASE c.addition WHEN 0 THEN s.opened_at
+                                    ELSE n.added_at END, true) AS drawn,
                (SELECT count(*) FROM image i WHERE i.case_id = c.id) AS images,
                EXISTS (SELECT FROM image i WHERE i.case_id = c.id AND i.synthetic) AS synthetic,
                d.source AS reference_source,
                (SELECT count(*) FROM assignment a WHERE a.case_id = c.id) AS assigned,
                (SELECT count(*) FROM assignment a JOIN served s ON s.assignment_id = a.id
                 WHERE a.case_id = c.id) AS begun
-           FROM study_case c LEFT JOIN case_exclusion x ON x.case_id = c.id
+           FROM study_case c JOIN study s ON s.id = c.study_id
+           LEFT JOIN case_addition n ON n.study_id = c.study_id AND n.number = c.addition
+           LEFT JOIN standing_exclusion y ON y.case_id = c.id
+           LEFT JOIN case_exclusion x ON x.id = y.id
            LEFT JOIN reference_diagnosis d ON d.case_id = c.id
            WHERE c.study_id = %s AND c.id = %s""",
         [study, case],

@@ -156,7 +156,7 @@ def storage_keys(connection: Connection, study: UUID) -> list[str]:
         """SELECT i.storage_key FROM image i JOIN study_case c ON c.id = i.case_id
            WHERE c.study_id = %(study)s
            AND c.addition <= (SELECT count(*) FROM case_addition WHERE study_id = %(study)s)
-           AND c.id NOT IN (SELECT case_id FROM case_exclusion WHERE study_id = %(study)s)
+           AND c.id NOT IN (SELECT case_id FROM standing_exclusion WHERE study_id = %(study)s)
            ORDER BY i.storage_key""",
         {"study": study},
     )
@@ -191,7 +191,7 @@ def unscored_images(connection: Connection, *, study: UUID, model_version: UUID)
     found = connection.execute(
         """SELECT i.id FROM image i WHERE i.study_id = %s AND NOT EXISTS
                (SELECT FROM prediction p WHERE p.image_id = i.id AND p.model_version_id = %s)
-           AND i.case_id NOT IN (SELECT case_id FROM case_exclusion)
+           AND i.case_id NOT IN (SELECT case_id FROM standing_exclusion)
            ORDER BY i.case_id, i.position""",
         [study, model_version],
     )

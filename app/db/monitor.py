@@ -61,7 +61,7 @@ _STEP = """
     LEFT JOIN reveal v ON v.assignment_id = a.id AND v.study_id = %(study)s
     LEFT JOIN reading d ON d.assignment_id = a.id AND d.study_id = %(study)s AND d.phase = 'aided'
     WHERE a.study_id = %(study)s
-        AND NOT EXISTS (SELECT FROM case_exclusion x WHERE x.case_id = a.case_id)
+        AND NOT EXISTS (SELECT FROM standing_exclusion x WHERE x.case_id = a.case_id)
 """
 
 

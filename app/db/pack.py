@@ -77,6 +77,23 @@ class ExportedReader:
     assigned: int
     unaided: int
     aided: int
+    years_experience: int | None
+    specialty: str | None
+    training: str | None
+
+
+@dataclass(frozen=True)
+class ExportedViewing:
+    """For how long the map lay open, and how far an image was enlarged, as the browser said."""
+
+    reader: int
+    code: str
+    phase: str
+    session: int
+    occasion: int
+    reading_id: UUID
+    map_milliseconds: int | None
+    greatest_zoom: float | None
 
 
 @dataclass(frozen=True)
@@ -158,11 +175,33 @@ def exported_readers(connection: Connection, study: UUID) -> list[ExportedReader
                l.order_sha256, (SELECT count(*) FROM assignment a
                    WHERE a.enrolment_id = r.enrolment_id) AS assigned,
                count(g.id) FILTER (WHERE g.phase = 'unaided') AS unaided,
-               count(g.id) FILTER (WHERE g.phase = 'aided') AS aided
+               count(g.id) FILTER (WHERE g.phase = 'aided') AS aided,
+               f.years_experience, f.specialty, f.training
         FROM readers r LEFT JOIN allocation l ON l.enrolment_id = r.enrolment_id
         LEFT JOIN reading g ON g.study_id = %(study)s AND g.reader_id = r.reader_id
-        GROUP BY r.reader, r.reader_id, r.enrolment_id, r.simulated, r.enrolled_at, l.enrolment_id
+        LEFT JOIN (SELECT DISTINCT ON (reader_id) * FROM reader_profile WHERE study_id = %(study)s
+                   ORDER BY reader_id, number DESC) f ON f.reader_id = r.reader_id
+        GROUP BY r.reader, r.reader_id, r.enrolment_id, r.simulated, r.enrolled_at,
+            l.enrolment_id, f.years_experience, f.specialty, f.training
         ORDER BY r.reader""",
+        {"study": study},
+    )
+
+
+def exported_viewing(connection: Connection, study: UUID) -> Iterator[ExportedViewing]:
+    """Give what browsers said of how cases were looked at, by reader, position and phase."""
+    return fetch_stream(
+        connection,
+        ExportedViewing,
+        "WITH readers AS ("
+        + _READERS
+        + """)
+        SELECT r.reader, c.code, g.phase, a.session, a.occasion, v.reading_id,
+               v.map_milliseconds, v.greatest_zoom
+        FROM viewing v JOIN reading g ON g.id = v.reading_id
+        JOIN assignment a ON a.id = g.assignment_id JOIN readers r ON r.reader_id = g.reader_id
+        JOIN study_case c ON c.id = a.case_id
+        WHERE v.study_id = %(study)s ORDER BY r.reader, a.position, g.phase DESC""",
         {"study": study},
     )
 

@@ -27,9 +27,10 @@ class ProtocolVersion:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """A case that does not count any more."""
+    """That a case was excluded, or that it was brought back."""
 
     case_code: str
+    undone: bool  # brought back
     reason: str
     author_name: str
     made_at: datetime
@@ -121,14 +122,25 @@ def versions_of(connection: Connection, study: UUID) -> list[ProtocolVersion]:
 
 
 def insert_exclusion(connection: Connection, study: UUID, *, case: UUID, reason: str) -> bool:
-    """Exclude a case; False when it was excluded before."""
-    inserted: UUID | None = fetch_value(
-        connection,
-        """INSERT INTO case_exclusion (case_id, study_id, reason) VALUES (%s, %s, %s)
-           ON CONFLICT (case_id) DO NOTHING RETURNING id""",
-        [case, study, reason],
+    """Exclude a case; False when it is excluded."""
+    inserted = connection.execute(
+        """INSERT INTO case_exclusion (case_id, study_id, reason)
+           SELECT %(case)s, %(study)s, %(reason)s
+           WHERE NOT EXISTS (SELECT FROM standing_exclusion WHERE case_id = %(case)s)""",
+        {"case": case, "study": study, "reason": reason},
     )
-    return inserted is not None
+    return inserted.rowcount == 1
+
+
+def insert_readmission(connection: Connection, study: UUID, *, case: UUID, reason: str) -> bool:
+    """Bring an excluded case back; False when it is not excluded."""
+    inserted = connection.execute(
+        """INSERT INTO case_readmission (exclusion_id, case_id, study_id, reason)
+           SELECT id, case_id, study_id, %s FROM standing_exclusion
+           WHERE case_id = %s AND study_id = %s ON CONFLICT (exclusion_id) DO NOTHING""",
+        [reason, case, study],
+    )
+    return inserted.rowcount == 1
 
 
 def case_by_code(connection: Connection, study: UUID, code: str) -> UUID | None:
@@ -139,15 +151,25 @@ def case_by_code(connection: Connection, study: UUID, code: str) -> UUID | None:
 
 
 def exclusions_of(connection: Connection, study: UUID) -> list[Exclusion]:
-    """Return the cases of a study that were excluded, in time's order."""
+    """Return which cases of a study were excluded or brought back, in time's order."""
     return fetch_all(
         connection,
         Exclusion,
-        """SELECT c.code AS case_code, x.reason, a.name AS author_name, x.made_at
-           FROM case_exclusion x JOIN study_case c ON c.id = x.case_id
-           JOIN account a ON a.id = x.author WHERE x.study_id = %s ORDER BY x.made_at""",
-        [study],
+        """SELECT c.code AS case_code, x.undone, x.reason, a.name AS author_name, x.made_at
+           FROM (SELECT case_id, false AS undone, reason, author, made_at FROM case_exclusion
+                 WHERE study_id = %(study)s
+                 UNION ALL
+                 SELECT case_id, true, reason, author, made_at FROM case_readmission
+                 WHERE study_id = %(study)s) x
+           JOIN study_case c ON c.id = x.case_id JOIN account a ON a.id = x.author
+           ORDER BY x.made_at""",
+        {"study": study},
     )
+
+
+def insert_copy(connection: Connection, study: UUID, *, copy: UUID) -> None:
+    """Write into the source's log that it was copied; the database says how many cases came."""
+    connection.execute("INSERT INTO study_copy (study_id, copy_id) VALUES (%s, %s)", [study, copy])
 
 
 def insert_override(

@@ -132,7 +132,7 @@ _READER_STUDY = """
            s.cases_per_sitting, l.order_sha256,
            (SELECT count(*) FROM assignment a WHERE a.enrolment_id = e.id)
            - (SELECT count(*) FROM assignment a
-               JOIN case_exclusion x ON x.case_id = a.case_id
+               JOIN standing_exclusion x ON x.case_id = a.case_id
                WHERE a.study_id = s.id AND a.reader_id = e.reader_id AND NOT EXISTS
                    (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')
                AND a.id NOT IN (SELECT withheld(s.id))) AS cases,
@@ -178,7 +178,7 @@ def current_assignment(connection: Connection, study: UUID) -> Assignment | None
         + """WHERE a.study_id = %s AND a.reader_id = actor()
              AND NOT EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')
              AND a.id NOT IN (SELECT withheld(%s))
-             AND NOT EXISTS (SELECT FROM case_exclusion x WHERE x.case_id = a.case_id)
+             AND NOT EXISTS (SELECT FROM standing_exclusion x WHERE x.case_id = a.case_id)
              ORDER BY a.position LIMIT 1""",
         [study, study],
     )
@@ -193,7 +193,8 @@ def last_finished(connection: Connection, study: UUID) -> Assignment | None:
         + """WHERE a.study_id = %s AND a.reader_id = actor()
              AND (EXISTS (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')
                   OR a.id IN (SELECT withheld(%s)))
-             ORDER BY a.position DESC LIMIT 1""",
+             ORDER BY (SELECT max(locked_at) FROM reading WHERE assignment_id = a.id) DESC,
+                 a.position DESC LIMIT 1""",
         [study, study],
     )
 

@@ -138,7 +138,7 @@ def expected_readings(connection: Connection, study: UUID) -> int:
                                ELSE 1 END), 0)
            FROM assignment a JOIN study s ON s.id = a.study_id
            WHERE a.study_id = %s AND a.purpose = 'counted'
-           AND NOT EXISTS (SELECT FROM case_exclusion x WHERE x.case_id = a.case_id)""",
+           AND NOT EXISTS (SELECT FROM standing_exclusion x WHERE x.case_id = a.case_id)""",
         [study],
     )
 
@@ -168,7 +168,7 @@ def exported_readings(connection: Connection, study: UUID) -> list[ExportedReadi
         LEFT JOIN reveal v ON v.assignment_id = a.id AND r.phase = 'aided'
         LEFT JOIN case_prediction p ON p.id = v.case_prediction_id
         LEFT JOIN model_version m ON m.id = p.model_version_id
-        LEFT JOIN case_exclusion x ON x.case_id = a.case_id
+        LEFT JOIN standing_exclusion x ON x.case_id = a.case_id
         LEFT JOIN LATERAL (SELECT * FROM reading_correction k WHERE k.reading_id = r.id
                            ORDER BY k.made_at DESC, k.id DESC LIMIT 1) k ON true
         WHERE r.study_id = %(study)s

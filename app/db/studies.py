@@ -187,7 +187,7 @@ def counts_of(connection: Connection, study: UUID, *, waiting: bool = False) -> 
         connection,
         StudyCounts,
         """WITH included AS (SELECT c.id FROM study_case c WHERE c.study_id = %(study)s
-               AND c.id NOT IN (SELECT case_id FROM case_exclusion WHERE study_id = %(study)s)
+               AND c.id NOT IN (SELECT case_id FROM standing_exclusion WHERE study_id = %(study)s)
                AND (c.addition > (SELECT count(*) FROM case_addition WHERE study_id = %(study)s))
                    = %(waiting)s),
            pictures AS (SELECT id, synthetic FROM image
@@ -254,7 +254,8 @@ def cases_of(connection: Connection, study: UUID) -> list[CaseRow]:
            FROM study_case c JOIN study s ON s.id = c.study_id
            LEFT JOIN reference_diagnosis r ON r.case_id = c.id
            JOIN image i ON i.case_id = c.id
-           LEFT JOIN case_exclusion x ON x.case_id = c.id
+           LEFT JOIN standing_exclusion y ON y.case_id = c.id
+           LEFT JOIN case_exclusion x ON x.id = y.id
            LEFT JOIN prediction p ON p.image_id = i.id AND p.model_version_id = s.model_version_id
            WHERE c.study_id = %s GROUP BY c.id, c.code, r.source, x.reason ORDER BY c.code""",
         [study],

@@ -16,8 +16,8 @@ Second readings of repeated cases stand beside the first as occasion 2: the anal
 first and compares the two. One whose first does not count is a repeat without its first.
 """
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from app.domain.study_design import AnalysedReadings, Arm, Design, Purpose
 
@@ -55,6 +55,12 @@ class Place(NamedTuple):
     case: str
     phase: str
     occasion: int
+
+
+def excluded_cases(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> set[str]:
+    """Return the cases, by id, whose exclusion stands: undone by no later row of the log."""
+    undone = {row["exclusion_id"] for row in rows.get("case_readmission", [])}
+    return {row["case_id"] for row in rows.get("case_exclusion", []) if row["id"] not in undone}
 
 
 def why_not_counted(

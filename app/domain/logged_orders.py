@@ -55,8 +55,11 @@ def orders_of_log(events: Iterable[AuditEvent]) -> LoggedOrders:
             cases.newest = json.loads(event.payload)["number"]
         elif event.action == "case_exclusion.insert":
             case = json.loads(event.payload)["case_id"]
-            waits = study["state"] == "draft" or cases.additions[case] > cases.newest
-            (cases.never_in if waits else cases.left_out).add(case)
+            cases.excluded_when(case, study).add(case)
+        elif event.action == "case_readmission.insert":
+            case = json.loads(event.payload)["case_id"]
+            # One left out of the draw cannot come back: it is in none of these orders.
+            cases.excluded_when(case, study).discard(case)
         elif event.action == "allocation.insert":
             row = json.loads(event.payload)
             drawn[row["reader_id"]] = row
@@ -78,6 +81,11 @@ class _Cases:
     newest: int = 0  # the last addition made
     never_in: set[str] = field(default_factory=set[str])  # excluded before they were part
     left_out: set[str] = field(default_factory=set[str])  # excluded since
+
+    def excluded_when(self, case: str, study: dict[str, Any]) -> set[str]:
+        """Return where a case stands that is excluded at this moment of the log."""
+        waits = study["state"] == "draft" or self.additions[case] > self.newest
+        return self.never_in if waits else self.left_out
 
     def of(self, purpose: str, addition: int) -> frozenset[UUID]:
         """Return the cases that became part of the study at opening (0) or with an addition."""

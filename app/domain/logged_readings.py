@@ -12,7 +12,14 @@ from typing import Any
 
 from app.domain.allocation import Assigned
 from app.domain.audit_chain import AuditEvent
-from app.domain.counted import Place, Uncounted, beside, repeats_alone, why_not_counted
+from app.domain.counted import (
+    Place,
+    Uncounted,
+    beside,
+    excluded_cases,
+    repeats_alone,
+    why_not_counted,
+)
 from app.domain.logged_orders import LoggedOrders, orders_of_log
 from app.domain.logged_rules import broken_rules
 from app.domain.scores import malignancy_score
@@ -55,7 +62,7 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
     truth = {row["case_id"]: row for row in rows.get("reference_diagnosis", [])}
     predictions = {row["id"]: row for row in rows.get("case_prediction", [])}
     reveals = {row["assignment_id"]: row for row in rows.get("reveal", [])}
-    excluded = {row["case_id"] for row in rows.get("case_exclusion", [])}
+    excluded = excluded_cases(rows)
     corrections = {row["reading_id"]: row for row in rows.get("reading_correction", [])}
     places = _places(rows, orders)
     readers = reader_numbers(rows)

@@ -15,13 +15,18 @@ from app.domain.audit_chain import AuditEvent
 from app.domain.logged_orders import LoggedOrders
 
 Row = dict[str, Any]
+_EXCLUDING = {
+    "case_exclusion.insert": set[str].add,
+    "case_readmission.insert": set[str].discard,
+}
 
 
 @dataclass
 class _Reader:
     """What the log has told of a reader so far."""
 
-    position: int = 0
+    position: int = 0  # the last one reached
+    passed: set[int] = field(default_factory=set[int])  # before it, and never served: excluded
     session_of: dict[str, int] = field(default_factory=dict[str, int])  # assignment -> session
     first_ends: datetime | None = None  # last lock of the first session
     washout: int | None = None  # days, where there is an override
@@ -34,8 +39,8 @@ def broken_rules(events: Iterable[AuditEvent], orders: LoggedOrders) -> list[str
     excluded: set[str] = set()
     days, version = 28, 0
     for event in events:
-        if event.action == "case_exclusion.insert":
-            excluded.add(json.loads(event.payload)["case_id"])
+        if event.action in _EXCLUDING:
+            _EXCLUDING[event.action](excluded, json.loads(event.payload)["case_id"])
         elif event.action == "protocol_version.insert":
             version += 1
         elif event.action == "study.update":
@@ -62,13 +67,15 @@ def _served(
 ) -> Iterable[str]:
     order = orders.orders.get(row["reader_id"], [])
     position = row.get("position") or reader.position + 1
-    if not reader.position < position <= len(order):
+    if position not in reader.passed and not reader.position < position <= len(order):
         yield f"event {seq}: position {position} of the order was served out of turn"
         return
-    left_out = order[reader.position : position - 1]
-    if any(str(entry.case) not in excluded for entry in left_out):
+    # A case that was passed over while it was excluded may have been brought back since.
+    reader.passed.update(range(reader.position + 1, position))
+    reader.passed.discard(position)
+    reader.position = max(reader.position, position)
+    if any(str(order[p - 1].case) not in excluded for p in reader.passed if p < position):
         yield f"event {seq}: position {position} was served before those before it"
-    reader.position = position
     session = order[position - 1].session
     reader.session_of[row["assignment_id"]] = session
     washout = timedelta(days=days if reader.washout is None else reader.washout)

@@ -24,6 +24,7 @@ KEYS: dict[str, Key] = {
     "predictions.csv": ("case_id", "image", "model_version_id"),
     "allocation.csv": ("reader_id", "position"),
     "readers.csv": ("reader_id",),
+    "viewing.csv": ("reading_id",),
     "readings.csv": ("reading_id",),
     "readings_not_counted.csv": ("reading_id", "not_counted_because"),
 }
@@ -155,6 +156,8 @@ def _readers(
 ) -> list[Cells]:
     calls = Counter((row["reader_id"], row["phase"]) for row in rows.get("reading", []))
     enrolled = {row["reader_id"]: row for row in rows.get("enrolment", [])}
+    stated = sorted(rows.get("reader_profile", []), key=lambda row: row["number"])
+    profiles = {row["reader_id"]: row for row in stated}  # the newest row counts
     return [
         {
             "reader_id": f"R{number:02}",
@@ -167,6 +170,10 @@ def _readers(
             "assigned": drawn.get(reader, {}).get("cases", 0) + appended.get(reader, 0),
             "unaided": calls[reader, "unaided"],
             "aided": calls[reader, "aided"],
+            **{
+                name: as_text(profiles.get(reader, {}).get(name))
+                for name in ("years_experience", "specialty", "training")
+            },
         }
         for reader, number in numbers.items()
     ]
@@ -175,6 +182,24 @@ def _readers(
 def _simulated(enrolment: Row) -> Cells:
     known = enrolment.get("simulated")
     return {} if known is None else {"simulated": as_text(known)}
+
+
+def viewing_of_log(rows: Mapping[str, list[Row]], readings: Mapping[str, Cells]) -> list[Cells]:
+    """Return the rows of viewing.csv, unsorted; `readings`: reading id -> its cells."""
+    return [
+        {
+            **{
+                name: readings[row["reading_id"]][name]
+                for name in ("reader_id", "case_id", "modality", "session", "occasion")
+            },
+            "reading_id": row["reading_id"],
+            "map_milliseconds": as_text(row["map_milliseconds"]),
+            "greatest_zoom": ""
+            if row["greatest_zoom"] is None
+            else as_text(float(row["greatest_zoom"])),
+        }
+        for row in rows.get("viewing", [])
+    ]
 
 
 def models_of_log(rows: Mapping[str, list[Row]]) -> dict[str, Row]:

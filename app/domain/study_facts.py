@@ -17,10 +17,13 @@ NEEDED_ACTIONS = (
     "image.insert",
     "reference_diagnosis.insert",
     "case_exclusion.insert",
+    "case_readmission.insert",
     "protocol_version.insert",
     "washout_override.insert",
     "reading_correction.insert",
     "case_addition.insert",
+    "seen_before_acknowledgement.insert",
+    "study_model.insert",
 )
 
 
@@ -28,9 +31,11 @@ NEEDED_ACTIONS = (
 HISTORY = {
     "protocol_versions": "protocol_version",
     "exclusions": "case_exclusion",
+    "readmissions": "case_readmission",
     "washout_overrides": "washout_override",
     "corrections": "reading_correction",
     "additions": "case_addition",
+    "seen_before": "seen_before_acknowledgement",
 }
 
 
@@ -48,6 +53,27 @@ class ReaderFacts:
     assigned: int
     unaided: int
     aided: int
+    years_experience: int | None = None  # as they stated; None where they were not asked
+    specialty: str = ""
+    training: str = ""
+
+
+@dataclass(frozen=True)
+class SeenBefore:
+    """What a study shared with its model's training images or with itself, and why it stayed."""
+
+    matches: int
+    by_kind: Mapping[str, int] | None  # None: from before kinds were counted
+    reason: str
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A case that was excluded, and why it was brought back, if it was."""
+
+    case: str
+    reason: str
+    brought_back: str | None
 
 
 @dataclass(frozen=True)
@@ -64,12 +90,16 @@ class StudyFacts:
     patients: int | None  # None where no case names its patient
     truth: Mapping[str, int]  # diagnosis -> cases
     sources: tuple[tuple[str, str, int], ...]  # diagnosis, source, cases
-    excluded: tuple[tuple[str, str], ...]  # case, reason
+    excluded: tuple[Exclusion, ...]  # those that were undone too
     versions: tuple[Row, ...]  # of the protocol, the first one first
     overrides: tuple[tuple[str, int, str], ...]  # reader, days of washout, reason
     corrections: tuple[tuple[str, str], ...]  # void or correct, reason
     copied: int  # cases that were copied from the study that the study's row names
     additions: tuple[tuple[int, str], ...]  # cases added to the open study, reason
+    seen_before: tuple[SeenBefore, ...]
+    # Images in the list that the model was registered with (0: no list) and its SHA-256; None where
+    # the log is older than this.
+    training_list: tuple[int, str] | None
     never_added: int  # cases that were imported while it was open and were never added
     readers: tuple[ReaderFacts, ...]
     results: Row  # results.json
@@ -103,6 +133,7 @@ def study_facts(
     codes = {row["id"]: str(row["code"]) for row in rows.get("study_case", [])}
     truth = rows.get("reference_diagnosis", [])
     patients = {row["patient_code"] for row in rows.get("study_case", [])} - {None}
+    undone = {row["exclusion_id"]: str(row["reason"]) for row in rows.get("case_readmission", [])}
     pseudonyms = {row["reader_uuid"]: row["reader_id"] for row in readers}
     return StudyFacts(
         study=study,
@@ -116,7 +147,8 @@ def study_facts(
         truth=dict(sorted(Counter(str(row["diagnosis"]) for row in truth).items())),
         sources=_counted(Counter((row["diagnosis"], row["source"]) for row in truth)),
         excluded=tuple(
-            (codes[row["case_id"]], str(row["reason"])) for row in rows.get("case_exclusion", [])
+            Exclusion(codes[row["case_id"]], str(row["reason"]), undone.get(row["id"]))
+            for row in rows.get("case_exclusion", [])
         ),
         versions=tuple(rows.get("protocol_version", [])),
         overrides=tuple(
@@ -130,6 +162,11 @@ def study_facts(
             (int(row["cases"]), str(row["reason"])) for row in rows.get("case_addition", [])
         ),
         copied=sum(row.get("copied_from") is not None for row in rows.get("study_case", [])),
+        seen_before=tuple(
+            SeenBefore(int(row["matches"]), row.get("by_kind"), str(row["reason"]))
+            for row in rows.get("seen_before_acknowledgement", [])
+        ),
+        training_list=_training_list(rows.get("study_model", []), study),
         never_added=sum(
             row.get("addition", 0) > len(rows.get("case_addition", []))
             for row in rows.get("study_case", [])
@@ -138,12 +175,25 @@ def study_facts(
             ReaderFacts(
                 row["reader_id"],
                 row["simulated"] == "yes",
-                *(int(row[name]) for name in ("assigned", "unaided", "aided")),
+                int(row["assigned"]),
+                int(row["unaided"]),
+                int(row["aided"]),
+                int(row["years_experience"]) if row["years_experience"] else None,
+                row["specialty"],
+                row["training"],
             )
             for row in readers
         ),
         results=results,
     )
+
+
+def _training_list(bound: list[Row], study: Row) -> tuple[int, str] | None:
+    for row in bound:
+        its_own = row["model_version_id"] == study.get("model_version_id")
+        if its_own and row.get("training_images") is not None:
+            return int(row["training_images"]), str(row["training_list_sha256"])
+    return None
 
 
 def _counted(found: Counter[tuple[str, str]]) -> tuple[tuple[str, str, int], ...]:

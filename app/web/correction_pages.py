@@ -6,20 +6,24 @@ from typing import ClassVar
 from app.actions.add_cases import Waiting
 from app.db.additions import Addition
 from app.db.case_readings import CaseDetail, LockedReading
-from app.db.protocols import Correction
+from app.db.protocols import Correction, Exclusion
 from app.db.studies import ModelVersion, Study
 from app.web.pages import Page
 
 
 @dataclass(frozen=True, kw_only=True)
 class CasePage(Page):
-    """GET /studies/{code}/cases/{case}; form POST .../exclusion (field reason)."""
+    """GET /studies/{code}/cases/{case}.
+
+    Forms POST .../exclusion and .../readmission (field reason).
+    """
 
     template: ClassVar[str] = "case.html"
     study: Study
     case: CaseDetail
     quality: list[str]  # what was flagged
     readings: list[LockedReading]
+    acts: list[Exclusion]  # that it was excluded, brought back, ..., in time's order
     reason: str = ""
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from markupsafe import Markup
 
+from app.actions.list_deviations import Deviation
 from app.actions.manage_people import SPECIALTIES, TRAININGS, StartAnswers
 from app.actions.write_messages import Delivery
 from app.db.accounts import AccountRow
@@ -177,7 +178,7 @@ class MonitorPage(Page):
     study: Study
     readers: list[ReaderPace]
     uncovered: list[CaseCoverage]  # the cases fewest have finished
-    deviations: int  # amendments, exclusions and corrections so far
+    deviations: list[Deviation]  # amendments, exclusions, corrections, newest first
     now: datetime
     until: int  # seconds since 1970: the page follows until then, and says so
     too_fast: float = pace.TOO_FAST.total_seconds()

@@ -100,6 +100,7 @@ GET    /studies/{code}/cases                       coordinator_only  303    303 
 GET    /studies/{code}/cases/{case}/images/{position} coordinator_only 303  303  404  403  403  200
 GET    /studies/{code}/cases/{case}                coordinator_only  303    303  404  403  403  200
 POST   /studies/{code}/cases/{case}/exclusion      coordinator_only  401    401  404  403  403  303
+POST   /studies/{code}/cases/{case}/readmission    coordinator_only  401    401  404  403  403  409
 GET    /studies/{code}/readings/{reading}          coordinator_only  303    303  404  403  403  404
 POST   /studies/{code}/readings/{reading}/corrections coordinator_only 401  401  404  403  403  404
 POST   /studies/{code}/readers/{person}/washout    coordinator_only  401    401  404  403  403  409
@@ -197,6 +198,7 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         "/studies/{code}/unblind": {"password": "not this", "reason": "None.", "meant": "yes"},
         "/studies/{code}/design": {"title": "Another title", "reason": "A better title."},
         "/studies/{code}/cases/{case}/exclusion": {"reason": "No lesion."},
+        "/studies/{code}/cases/{case}/readmission": {"reason": "It has one."},
         "/studies/{code}/readings/{reading}/corrections": {"kind": "void", "reason": "A slip."},
         "/studies/{code}/readers/{person}/washout": {"days": "14", "reason": "Leaves."},
         "/studies/{code}/letters": {"kind": "reminder"},

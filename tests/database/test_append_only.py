@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from app.actions.copy_study import copy_study
 from app.db.administrator import GUARDS, records_of
 from app.domain.errors import Conflict
 from app.domain.reading import ReadingState
@@ -17,6 +18,7 @@ from tests.reading.steps import (
     exclude,
     finish,
     override_although_sequential,
+    readmit,
     rows_of_people,
     rows_of_seen_before,
     serve,
@@ -32,6 +34,7 @@ both_ways = pytest.mark.parametrize("replica", [False, True], ids=["", "without 
 def read(open_copy: Cast) -> Cast:
     """Rita has finished a case: every table has rows."""
     exclude(open_copy)
+    readmit(open_copy)
     finish(open_copy, open_copy.rita)
     correct(open_copy)
     bring_more(open_copy, 1)
@@ -52,7 +55,21 @@ def read(open_copy: Cast) -> Cast:
             """INSERT INTO password_reset (account_id, token_sha256, created_at, expires_at)
                SELECT id, sha256('y'), now(), now() FROM account LIMIT 1"""
         )
+    copy_alone(open_copy)
     return open_copy
+
+
+def copy_alone(cast: Cast) -> None:
+    """Copy the study's settings."""
+    copy_study(
+        cast.database,
+        cast.storage,
+        study=cast.study,
+        code="second",
+        title="The second",
+        with_cases=False,
+        by=cast.cora,
+    )
 
 
 def attempt(cast: Cast, statement: str, table: str, *, replica: bool) -> int:

@@ -55,7 +55,9 @@ RIGHTS = {
             "study_case": "id study_id purpose addition",
             "case_addition": "study_id number added_at",
             "order_extension": "enrolment_id number",
-            "case_exclusion": "case_id study_id made_at",
+            "case_exclusion": "id case_id study_id made_at",
+            "case_readmission": "exclusion_id case_id study_id",
+            "standing_exclusion": ALL,
         },
         "INSERT": {
             **whole(
@@ -89,7 +91,9 @@ RIGHTS = {
         "SELECT": {
             **whole("allocation consent consent_text enrolment membership"),
             "assignment": "id enrolment_id study_id reader_id case_id position session purpose",
-            "case_exclusion": "case_id study_id",
+            "case_exclusion": "id case_id study_id made_at",
+            "case_readmission": "exclusion_id case_id study_id",
+            "standing_exclusion": ALL,
             "image": "id study_id case_id position modality storage_key width height synthetic "
             "mm_per_pixel",
             "reader_profile": ALL,
@@ -130,22 +134,26 @@ RIGHTS = {
             "study": ALL,
             "study_case": ALL,
             "training_list": ALL,
-            **whole("protocol_version case_exclusion washout_override"),
+            **whole("protocol_version case_exclusion washout_override case_readmission"),
+            **whole("standing_exclusion study_copy"),
             **whole("case_addition order_extension"),
             "reading_correction": "id reading_id study_id kind reason author made_at",
         },
         "INSERT": {
             "seen_before_acknowledgement": "study_id matches_sha256 reason",
-            **whole(
-                "allocation assignment coordinator enrolment image invitation "
-                "reference_diagnosis study_case"
-            ),
+            **whole("allocation assignment coordinator enrolment image invitation"),
+            # Neither copied_from nor a time: the database says them.
+            "study_case": "study_id code patient_code lesion_code age sex anatomical_site "
+            "fitzpatrick purpose",
+            "reference_diagnosis": "case_id study_id diagnosis source diagnosed_on recorded_by",
             "consent_text": "study_id text written_by",
             "membership": "study_id account_id role active reason changed_by",
             "study": "id code title instructions positive_class seed allocation_algorithm "
             f"model_version_id demonstration created_by {DESIGN}",
             "protocol_version": "study_id changes reason",
             "case_exclusion": "case_id study_id reason",
+            "case_readmission": "exclusion_id case_id study_id reason",
+            "study_copy": "study_id copy_id",
             "washout_override": "enrolment_id study_id reader_id days reason",
             "reading_correction": "reading_id study_id kind call confidence reason",
             "case_addition": "study_id reason",
@@ -165,7 +173,7 @@ RIGHTS = {
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
                 "study_case training_list protocol_version "
                 "case_exclusion washout_override reading_correction study_model case_addition "
-                "order_extension viewing"
+                "order_extension viewing case_readmission standing_exclusion study_copy"
             ),
         },
     },
@@ -189,7 +197,7 @@ RIGHTS = {
                 "reading reference_diagnosis reveal seen_before_acknowledgement served study "
                 "study_case training_list protocol_version "
                 "case_exclusion washout_override reading_correction study_model case_addition "
-                "order_extension viewing"
+                "order_extension viewing case_readmission standing_exclusion study_copy"
             ),
         },
     },
@@ -259,7 +267,7 @@ GUARDED_BY_ROWS = set(
         "coordinator enrolment image invitation membership prediction reader_profile reading "
         "reference_diagnosis reveal seen_before_acknowledgement served study study_case "
         "protocol_version case_exclusion washout_override reading_correction study_model "
-        "case_addition order_extension viewing reading_keys"
+        "case_addition order_extension viewing reading_keys case_readmission study_copy"
     )
 )
 
@@ -444,6 +452,14 @@ REFUSED = [
     (Role.WORKER, "SELECT image FROM training_image"),
     (Role.WORKER, "INSERT INTO training_list (registered_in) SELECT '1'"),
     (Role.COORDINATOR, "DELETE FROM reading"),
+    (Role.COORDINATOR, "INSERT INTO study_case (copied_from) SELECT gen_random_uuid()"),
+    (Role.COORDINATOR, "UPDATE study_case SET copied_from = NULL"),
+    (Role.COORDINATOR, "UPDATE study SET copied_from = 'another'"),
+    (Role.COORDINATOR, "INSERT INTO reference_diagnosis (recorded_at) SELECT now()"),
+    (Role.COORDINATOR, "INSERT INTO case_readmission (author) SELECT gen_random_uuid()"),
+    (Role.COORDINATOR, "INSERT INTO study_copy (cases) SELECT 9"),
+    (Role.COORDINATOR, "DELETE FROM case_exclusion"),
+    (Role.READER, "SELECT reason FROM case_readmission"),
     (Role.ACCOUNT, "SELECT call FROM reading"),
     (Role.ACCOUNT, "SELECT count(*) FROM served"),
     (Role.ACCOUNT, "SELECT probability FROM prediction"),

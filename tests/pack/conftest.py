@@ -1,5 +1,6 @@
 """A study read and unblinded, and its pack in a folder, one for all tests of a file."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 
 from app.actions.export_pack import export_pack
 from app.actions.invite_people import invite
+from app.db import people
 from app.db.session import Role
 from app.domain.audit_chain import Anchor
-from app.domain.reading import Submission
+from app.domain.reading import Submission, Viewing
 from tests.conftest import Cast
 from tests.reading.steps import call, correct, lock, lock_aided_call, show_ai, unblind
 
@@ -29,6 +31,14 @@ def finished(open_copy: Cast) -> Cast:
             now=datetime.now(UTC),
             by=open_copy.cora,
         )
+    with open_copy.begin(Role.READER, open_copy.rita) as connection:
+        people.insert_profile(
+            connection,
+            study=open_copy.study.id,
+            years=7,
+            specialty="dermatology",
+            training="specialist",
+        )
     for before, after in zip(UNAIDED, AIDED, strict=True):
         read(open_copy, open_copy.rita, call(*before), call(*after))
     for before, after in zip(UNAIDED[:4], AIDED[1:5], strict=True):
@@ -41,7 +51,8 @@ def finished(open_copy: Cast) -> Cast:
 
 def read(cast: Cast, reader: object, before: Submission, after: Submission) -> None:
     """Read one case with these calls."""
-    lock_aided_call(cast, reader, show_ai(cast, reader, before), after)
+    looked = replace(after, viewing=Viewing(map_milliseconds=1200))
+    lock_aided_call(cast, reader, show_ai(cast, reader, before), looked)
 
 
 def export(cast: Cast, path: Path, *, overlays: bool = True) -> Anchor:

@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from app.actions.verify_pack import verify_pack
+from app.domain.audit_chain import AuditEvent
 from app.domain.errors import InvalidInput
+from app.domain.logged_digest import data_sha256_of_log
+from app.domain.logged_tables import rows_of_log
 from tests.conftest import Cast
 from tests.pack.conftest import export
 from tests.pack.forging import Chain, Forgery, Rows, rehashed, renumbered
@@ -84,6 +87,34 @@ def test_l4_the_classes_exchanged_everywhere_are_found(forgery: Forgery) -> None
     assert {"readings.csv", "cases.csv", "predictions.csv"} <= found_in(forgery)
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("reading", "confidence", 99),
+        ("reading", "call", None),
+        ("reading", "submission_id", "00000000-0000-0000-0000-000000000000"),
+        ("reading_correction", "confidence", 99),
+    ],
+)
+def test_l4_a_reading_changed_in_a_log_made_anew_is_not_what_unblinding_froze(
+    forgery: Forgery, table: str, column: str, value: object
+) -> None:
+    """The forger makes the whole log anew, and forgets the digest in the study's own events."""
+
+    def change(event: AuditEvent) -> AuditEvent:
+        row = json.loads(event.payload)
+        row[column] = OTHER[row["call"]] if value is None else value
+        return replace(event, payload=json.dumps(row))
+
+    events = forgery.events()
+    at = next(n for n, event in enumerate(events) if event.action == f"{table}.insert")
+    events[at] = change(events[at])
+    forgery.store(rehashed(events))
+    forgery.remake_export()
+    frozen = "audit.jsonl: its readings are not those that unblinding froze"
+    assert any(one.startswith(frozen) for one in verify_pack(forgery.folder).problems)
+
+
 def test_l4_rows_sorted_anew_are_found(forgery: Forgery) -> None:
     forgery.rewrite("readings.csv", lambda rows: rows.sort(key=lambda row: row["truth"]))
     forgery.remake_derived()
@@ -112,13 +143,41 @@ def test_l4_a_correction_taken_out_of_every_file_is_found(forgery: Forgery) -> N
     assert {"readings_not_counted.csv", "study.json"} <= found_in(forgery)
 
 
-def test_l4_a_correction_taken_out_of_the_log_as_well_is_found_only_by_the_anchor(
+def frozen_anew(events: Chain) -> Chain:
+    """Write the digest of what the log holds now into the study's own events."""
+    digest = data_sha256_of_log(rows_of_log(events))
+    made: Chain = []
+    for event in events:
+        row = json.loads(event.payload)
+        for part in (row, row.get("new"), row.get("old")):
+            if event.action == "study.update" and part and part.get("data_sha256"):
+                part["data_sha256"] = digest
+        made.append(replace(event, payload=json.dumps(row)))
+    return made
+
+
+def test_l4_a_correction_taken_out_of_the_log_as_well_is_found_by_the_frozen_digest(
+    forgery: Forgery,
+) -> None:
+    events = [e for e in forgery.events() if e.action != "reading_correction.insert"]
+    forgery.store(rehashed(renumbered(events)))
+    without_the_correction(forgery)
+    assert found_in(forgery) == {"audit.jsonl"}
+
+
+def test_l4_a_correction_and_its_digest_taken_out_everywhere_are_found_only_by_the_anchor(
     forgery: Forgery,
 ) -> None:
     """The whole chain made anew: what no pack can show by itself."""
     anchor = verify_pack(forgery.folder).head
     events = [e for e in forgery.events() if e.action != "reading_correction.insert"]
+    events = frozen_anew(events)
     forgery.store(rehashed(renumbered(events)))
+    digest = data_sha256_of_log(rows_of_log(events))
+    for name, under in (("study.json", "study"), ("manifest.json", None)):
+        content = json.loads((forgery / name).read_text())
+        (content[under] if under else content)["data_sha256"] = digest
+        (forgery / name).write_text(json.dumps(content, indent=2))
     without_the_correction(forgery)
     assert found_in(forgery) == set(), "if this is found now, say so in docs/export.md"
     problems = verify_pack(forgery.folder, anchors=[anchor]).problems

@@ -37,7 +37,7 @@ def test_a_pack_holds_what_goes_with_a_manuscript(folder: Path) -> None:
         "flow.svg", "load.R", "load.py", "manifest.json", "methods.md", "predictions.csv",
         "readers.csv", "readings-wide.csv", "readings_not_counted.csv",
         "readings.csv", "readings.imrmc", "report.html",
-        "results.json", "study.json",
+        "results.json", "study.json", "viewing.csv",
     }  # fmt: skip
     assert {name for name in there if name.startswith("overlays/")} == {
         f"overlays/0000{number}.png" for number in range(1, 7)
@@ -166,6 +166,23 @@ def test_x1_the_pack_loaded_in_r_gives_our_areas(folder: Path) -> None:
     found = loaded(RSCRIPT, "--vanilla", "load.R", folder=folder)
     assert found == pytest.approx(areas_of(folder), abs=1e-9)
     assert len(found) > 2, "the areas of each reader, before and after"
+
+
+def test_x1_r_has_the_readers_and_how_they_looked_beside_the_readings(folder: Path) -> None:
+    if RSCRIPT is None:
+        pytest.skip("R is not installed here: Rscript was not found")
+    program = """source("load.R"); p <- load_pack(".")
+        cat(p$readers$years_experience[1], p$readers$specialty[1], p$readers$training[1],
+            nrow(p$viewing), sum(p$viewing$map_milliseconds), sep = "|")"""
+    done = subprocess.run(  # noqa: S603 - our own loader
+        [RSCRIPT, "--vanilla", "-e", program],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout == "7|dermatology|specialist|10|12000"
 
 
 def test_x1_the_pack_loaded_in_plain_python_gives_our_areas(folder: Path) -> None:

@@ -10,7 +10,10 @@ import pytest
 from app.actions.pack.checklists import BY_AUTHORS, NAMES, read_checklist
 from app.actions.pack.flow import flow_svg, flow_text
 from app.actions.pack.methods import methods_text
-from app.domain.study_facts import ReaderFacts, StudyFacts
+from app.domain.study_facts import Exclusion, ReaderFacts, SeenBefore, StudyFacts
+
+TWICE = Exclusion("c7", "twice in the set", None)
+BACK = Exclusion("c8", "no lesion", "the other file")
 
 
 def facts(**settings: object) -> StudyFacts:
@@ -51,6 +54,8 @@ FACTS: dict[str, object] = {
     "copied": 0,
     "additions": (),
     "never_added": 0,
+    "seen_before": (),
+    "training_list": None,
     "readers": (ReaderFacts("R01", False, 12, 12, 12), ReaderFacts("R02", False, 12, 9, 8)),
     "results": {
         "data": {"rows": 41, "readers": 2, "cases": 12, "positives": 7, "negatives": 5,
@@ -97,7 +102,34 @@ def test_the_methods_text_says_the_study_in_numbers() -> None:
         ({"demonstration": True}, "nothing here says anything about skin cancer"),
         ({"synthetic_images": 15}, "15 images were generated and no photograph"),
         ({"training": 2}, "2 cases of these served for training"),
-        ({"excluded": (("c7", "twice in the set"),)}, "Case c7 was excluded: twice in the set"),
+        ({"excluded": (TWICE,)}, "Case c7 was excluded: twice in the set"),
+        ({"excluded": (BACK,)}, "- The exclusion of case c8 was undone: the other file"),
+        ({"training_list": (9000, "a" * 64)}, "compared with the 9,000 images that the model was"),
+        ({"training_list": (9000, "a" * 64)}, "Nothing alike was found."),
+        ({"training_list": (0, "None")}, "whether it has seen these pictures is not known"),
+        (
+            {"seen_before": (SeenBefore(3, {"training": 2, "patient": 1}, "The old set"),)},
+            "kept (2x image alike one of the model's training images and 1x of a patient among the",
+        ),
+        ({"seen_before": (SeenBefore(1, None, "Known."),)}, "1 match was looked at and kept, for"),
+        (
+            {
+                "readers": (
+                    ReaderFacts("R01", False, 12, 12, 12, 4, "dermatology", "specialist"),
+                    ReaderFacts("R02", False, 12, 9, 8, 9, "dermatology", "in training"),
+                )
+            },
+            "6.5 years of experience (range 4 to 9); specialty: dermatology (2); training: special",
+        ),
+        (
+            {
+                "readers": (
+                    ReaderFacts("R01", True, 12, 12, 12),
+                    ReaderFacts("R02", False, 12, 9, 8, 0, "other", "medical student"),
+                )
+            },
+            "They stated (1 of them were asked) a median of 0 years",
+        ),
         ({"overrides": (("R02", 14, "illness"),)}, "R02's washout was set to 14 days: illness"),
         ({"corrections": (("void", "a child pressed the key"),)}, "A reading was voided: a child"),
         ({"additions": ((3, "more came"), (1, "one more"))}, "4 cases were added while the study"),
@@ -146,11 +178,13 @@ def test_an_amendment_is_told_with_its_reason_and_the_first_version_is_none() ->
 
 
 def test_the_flow_counts_what_left_and_where() -> None:
-    text = flow_text(facts(excluded=(("c7", "twice in the set"),), training=2))
+    text = flow_text(facts(excluded=(TWICE, BACK), training=2))
     for said in (
         "Imported: 12 cases (7 BCC, 5 SK)",
         "Excluded: 1 case",
         "c7: twice in the set",
+        "1 exclusion was undone, not left here:",
+        "c8: no lesion; undone: the other file",
         "Training, not counted: 2 cases",
         "R02: 12 assigned, 9 unaided, 8 revised",
         "R02: 3 never called, 1 without revised call",
@@ -167,14 +201,14 @@ def test_a_withheld_output_is_no_missing_call_in_the_flow() -> None:
 
 def test_the_flow_is_drawn_as_sound_svg_whatever_a_reason_holds() -> None:
     hostile = '<script>alert("x")</script> & "quoted" \x07 ' + "very long " * 30
-    drawn = flow_svg(facts(excluded=(("c7", hostile),)))
+    drawn = flow_svg(facts(excluded=(Exclusion("c7", hostile, None),)))
     root = ET.fromstring(drawn)  # noqa: S314 - our own drawing
     assert not [element for element in root.iter() if element.tag.endswith("script")]
     shown = ["".join(element.itertext()) for element in root.iter() if element.tag.endswith("text")]
     assert any(text.startswith('c7: <script>alert("x")') and text.endswith("…") for text in shown)
 
 
-NUMBERS = {"stard-ai": 42, "claim": 44, "consort-ai": 51, "decide-ai": 38}
+NUMBERS = {"stard-ai": 48, "claim": 44, "consort-ai": 51, "decide-ai": 38}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -200,6 +234,32 @@ def test_a_checklist_has_every_item_once_and_says_what_a_person_writes(
 
 def test_claim_has_its_44_items_in_order() -> None:
     assert [item.number for item in read_checklist("claim")[2]] == [str(n) for n in range(1, 45)]
+
+
+def test_stard_ai_has_its_40_items_in_48_rows_in_order() -> None:
+    parts = {15: "abcd", 16: "abc", 17: "ab", 26: "ab", 40: "ab"}
+    wanted = [f"{n}{part}" for n in range(1, 41) for part in parts.get(n, [""])]
+    assert [item.number for item in read_checklist("stard-ai")[2]] == wanted
+
+
+def test_consort_ai_has_its_14_items_beside_the_37_of_consort_2010() -> None:
+    numbers = [item.number for item in read_checklist("consort-ai")[2]]
+    of_ai = [number for number in numbers if number.endswith(")")]
+    assert of_ai == (
+        ["1a,b (i)", "1a,b (ii)", "2a (i)", "4a (i)", "4a (ii)", "4b (i)"]
+        + [f"5 ({roman})" for roman in ("i", "ii", "iii", "iv", "v", "vi")]
+        + ["19 (i)", "25 (i)"]
+    )
+    assert len(numbers) - len(of_ai) == 37
+
+
+def test_decide_ai_has_its_17_items_in_28_parts_and_10_generic_ones() -> None:
+    numbers = [item.number for item in read_checklist("decide-ai")[2]]
+    of_ai = [number for number in numbers if number[0].isdigit()]
+    assert len({number.rstrip("abc") for number in of_ai}) == 17
+    assert len(of_ai) == 28
+    generic = [number for number in numbers if not number[0].isdigit()]
+    assert generic == ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X"]
 
 
 def test_the_packs_texts_tell_its_own_numbers(folder: Path) -> None:

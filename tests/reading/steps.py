@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from app.actions.amend_study import correct_reading, exclude_case, void_reading
+from app.actions.amend_study import correct_reading, exclude_case, readmit_case, void_reading
 from app.actions.design_study import close_study, unblind_study
 from app.actions.read_case import (
     CaseView,
@@ -98,6 +98,14 @@ def exclude(cast: Cast) -> None:
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         exclude_case(
             connection, study=cast.reload(), case_code="c000", reason="No lesion.", by=cast.cora
+        )
+
+
+def readmit(cast: Cast) -> None:
+    """Undo that exclusion."""
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        readmit_case(
+            connection, study=cast.reload(), case_code="c000", reason="It has one.", by=cast.cora
         )
 
 

@@ -50,7 +50,7 @@ def test_a_case_is_excluded_on_its_page_with_a_reason_that_stands_in_the_overvie
     refused = cora.post(f"{page}/exclusion", data={"reason": " "})
     assert (refused.status_code, "Give the reason" in refused.text) == (422, True)
     assert cora.post(f"{page}/exclusion", data={"reason": "No lesion."}).status_code == 303
-    assert "This case is excluded: “No lesion.”" in cora.get(page).text
+    assert "by Cora: “No lesion.”" in cora.get(page).text
     overview = cora.get("/studies/bcc-sk").text
     assert "Excluded case c003" in overview
     assert "No lesion." in overview

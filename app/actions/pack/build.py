@@ -146,6 +146,8 @@ def _put_tables(
     put("allocation.csv", tables.table_chunks(tables.ALLOCATION, order))
     readers = queries.exported_readers(connection, study.id)
     put("readers.csv", tables.table_chunks(tables.READERS, readers))
+    looked = queries.exported_viewing(connection, study.id)
+    put("viewing.csv", tables.table_chunks(tables.VIEWING, looked))
     overlays: list[_Overlay] = []
     outputs = tables.numbered_predictions(
         queries.exported_predictions(connection, study.id), overlays=storage is not None

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 
 from app.actions.export_study import COLUMNS, WHY
-from app.actions.pack.tables import ALLOCATION, CASES, PREDICTIONS, READERS, csv_chunks
+from app.actions.pack.tables import (
+    ALLOCATION,
+    CASES,
+    PREDICTIONS,
+    READERS,
+    VIEWING,
+    csv_chunks,
+)
 from app.domain.wide_readings import WIDE
 
 Described = tuple[str, str, str]
@@ -17,6 +24,7 @@ TABLES: dict[str, tuple[Described, ...]] = {
     "predictions.csv": tuple((c.name, c.meaning, c.values) for c in PREDICTIONS),
     "allocation.csv": tuple((c.name, c.meaning, c.values) for c in ALLOCATION),
     "readers.csv": tuple((c.name, c.meaning, c.values) for c in READERS),
+    "viewing.csv": tuple((c.name, c.meaning, c.values) for c in VIEWING),
 }
 
 

@@ -21,8 +21,13 @@ class Box:
 def flow_boxes(facts: StudyFacts) -> tuple[Box, ...]:
     """Return the steps from import to analysis."""
     truth = ", ".join(f"{number:,} {name}" for name, number in facts.truth.items())
-    left = [f"{case}: {reason}" for case, reason in facts.excluded]
+    left = [f"{row.case}: {row.reason}" for row in facts.excluded if row.brought_back is None]
     out = [f"Excluded: {count(len(left), 'case')}", *left] if left else []
+    back = [row for row in facts.excluded if row.brought_back is not None]
+    if back:
+        times = count(len(back), "exclusion was undone", "exclusions were undone")
+        out.append(f"{times}, not left here:")
+        out += [f"{row.case}: {row.reason}; undone: {row.brought_back}" for row in back]
     if facts.never_added:
         out.append(
             f"Imported while the study was open, never added: {count(facts.never_added, 'case')}"

@@ -9,7 +9,7 @@ from typing import Any, cast
 from app.domain.errors import InvalidInput
 from app.domain.strict_json import parse_json
 
-PACK_VERSION = 1
+PACK_VERSION = 2  # 1: without viewing.csv and the readers' profiles
 
 
 @dataclass(frozen=True)

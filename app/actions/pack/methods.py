@@ -4,7 +4,8 @@ Each paragraph ends with the files that its numbers come from.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from statistics import median
 
 from app.domain.scores import NAMES
 from app.domain.study_facts import StudyFacts, result
@@ -86,9 +87,27 @@ def readers(facts: StudyFacts) -> str:
     revised = sum(reader.aided for reader in facts.readers)
     planned = sum(reader.assigned for reader in facts.readers)
     return (
-        f"{said} {count(planned, 'reading')} were assigned to them; {made:,} unaided and "
-        f"{revised:,} revised calls were locked."
+        f"{said}{_experience(facts)} {count(planned, 'reading')} were assigned to them; {made:,} "
+        f"unaided and {revised:,} revised calls were locked."
     )
+
+
+def _experience(facts: StudyFacts) -> str:
+    """Say what the readers stated of themselves: readers.csv has it one by one."""
+    stated = [reader for reader in facts.readers if reader.years_experience is not None]
+    if not stated:
+        return ""
+    years = sorted(reader.years_experience or 0 for reader in stated)
+    asked = "" if len(stated) == len(facts.readers) else f" ({len(stated)} of them were asked)"
+    return (
+        f" They stated{asked} a median of {median(years):g} years of experience (range {years[0]} "
+        f"to {years[-1]}); specialty: {_tally(reader.specialty for reader in stated)}; training: "
+        f"{_tally(reader.training for reader in stated)}."
+    )
+
+
+def _tally(answers: Iterable[str]) -> str:
+    return listed([f"{answer} ({number})" for answer, number in Counter(answers).most_common()])
 
 
 def cases(facts: StudyFacts) -> str:
@@ -111,6 +130,41 @@ def cases(facts: StudyFacts) -> str:
             f" **{count(facts.synthetic_images, 'image was', 'images were')} generated and no "
             "photograph of a person.**"
         )
+    return said + _seen_before(facts)
+
+
+_KINDS = {
+    "training": "image alike one of the model's training images",
+    "patient": "of a patient among the model's",
+    "twice": "image alike one of another case",
+}
+
+
+def _seen_before(facts: StudyFacts) -> str:
+    """Say what was compared with the model's training images, what was found, why it stayed."""
+    said = ""
+    if facts.training_list is not None:
+        images, digest = facts.training_list
+        said = (
+            f" Images and, where named, patients were compared with the {images:,} images that the "
+            f"model was registered with as its training images (SHA-256 of the list {digest}), and "
+            "with one another."
+            if images
+            else " The model was registered without a list of its training images: whether it has "
+            "seen these pictures is not known."
+        )
+        if images and not facts.seen_before:
+            said += " Nothing alike was found."
+    for row in facts.seen_before:
+        kinds = [
+            f"{number}x {_KINDS.get(kind, kind)}" for kind, number in (row.by_kind or {}).items()
+        ]
+        which = f" ({listed(kinds)})" if kinds else ""
+        said += (
+            f" {count(row.matches, 'match was', 'matches were')} looked at and kept{which}, for "
+            f"this reason: {' '.join(row.reason.split())}"
+        )
+        said += "" if said.endswith((".", "!", "?")) else "."
     return said
 
 
@@ -257,7 +311,10 @@ def deviations(facts: StudyFacts) -> str:
         f"- {count(number, 'case was', 'cases were')} added: {reason}"
         for number, reason in facts.additions
     ]
-    lines += [f"- Case {case} was excluded: {reason}" for case, reason in facts.excluded]
+    for row in facts.excluded:
+        lines.append(f"- Case {row.case} was excluded: {row.reason}")
+        if row.brought_back is not None:
+            lines.append(f"- The exclusion of case {row.case} was undone: {row.brought_back}")
     lines += [
         f"- {reader}'s washout was set to {count(days, 'day')}: {reason}"
         for reader, days, reason in facts.overrides

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from app.actions.export_study import reader_code, row_writer, safe_cell
-from app.db.pack import ExportedCase, ExportedPlace, ExportedPrediction, ExportedReader
+from app.db.pack import (
+    ExportedCase,
+    ExportedPlace,
+    ExportedPrediction,
+    ExportedReader,
+    ExportedViewing,
+)
 from app.domain.pack_cells import Numbering, as_text, moment, overlay_name
 
 Row = TypeVar("Row")
@@ -210,6 +216,52 @@ READERS: tuple[TableColumn[ExportedReader], ...] = (
     TableColumn("assigned", "Cases in the order", "0, 1, ...", lambda r: r.assigned),
     TableColumn("unaided", "Unaided calls locked", "0, 1, ...", lambda r: r.unaided),
     TableColumn("aided", "Aided calls locked", "0, 1, ...", lambda r: r.aided),
+    TableColumn(
+        "years_experience",
+        "Years of experience, as the reader stated",
+        "0, 1, ..., or empty",
+        lambda r: as_text(r.years_experience),
+    ),
+    TableColumn(
+        "specialty",
+        "Specialty, as the reader stated",
+        "one of a list, or empty",
+        lambda r: as_text(r.specialty),
+    ),
+    TableColumn(
+        "training",
+        "Training, as the reader stated",
+        "one of a list, or empty",
+        lambda r: as_text(r.training),
+    ),
+)
+
+VIEWING: tuple[TableColumn[ExportedViewing], ...] = (
+    TableColumn(
+        "reader_id", "Reader (pseudonym)", "R01, R02, ...", lambda r: reader_code(r.reader)
+    ),
+    TableColumn("case_id", "Case, as named at import", "text", lambda r: r.code),
+    TableColumn(
+        "modality",
+        "Whether the reader had seen the AI: unaided (before) or aided (after)",
+        "unaided or aided",
+        lambda r: r.phase,
+    ),
+    TableColumn("session", "Session of a crossover", "1 or 2", lambda r: r.session),
+    TableColumn("occasion", "First reading, or its repeat", "1 or 2", lambda r: r.occasion),
+    TableColumn("reading_id", "This reading in the audit log", "UUID", lambda r: r.reading_id),
+    TableColumn(
+        "map_milliseconds",
+        "How long the model's map lay open, by the browser; not verified",
+        "milliseconds, or empty",
+        lambda r: as_text(r.map_milliseconds),
+    ),
+    TableColumn(
+        "greatest_zoom",
+        "How far an image was enlarged at most, by the browser, where the study asks; not verified",
+        "1: the whole image fits, or empty",
+        lambda r: as_text(r.greatest_zoom),
+    ),
 )
 
 

@@ -1,9 +1,10 @@
-"""One case or one reading before its coordinator: exclude it, void it, correct it, with a reason.
+"""One case or one reading: exclude it, bring it back, void it, correct it, each with a reason.
 
 Neither page knows a call or a diagnosis: who corrects decides by what a person told them, and by
 times (B9).
 """
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -29,7 +30,7 @@ router = APIRouter(prefix="/studies/{code}")
 def show_case(
     viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str, case: UUID
 ) -> Response:
-    """Show a case: its images, who has read it, and how it can be excluded."""
+    """Show a case: its images, who has read it, and how it is excluded or brought back."""
     return render(_case_page(connection, viewer, code, case))
 
 
@@ -42,11 +43,32 @@ def exclude(
     reason: Annotated[str, Form()] = "",
 ) -> Response:
     """Exclude the case, with a reason."""
+    return _acted(amend_study.exclude_case, connection, viewer, code, case, reason)
+
+
+@router.post("/cases/{case}/readmission")
+def readmit(
+    viewer: CoordinatorOnly,
+    connection: CoordinatorConnection,
+    code: str,
+    case: UUID,
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Bring an excluded case back, with a reason."""
+    return _acted(amend_study.readmit_case, connection, viewer, code, case, reason)
+
+
+def _acted(
+    act: Callable[..., None],
+    connection: Connection,
+    viewer: Account,
+    code: str,
+    case: UUID,
+    reason: str,
+) -> Response:
     page = _case_page(connection, viewer, code, case)
     try:
-        amend_study.exclude_case(
-            connection, study=page.study, case_code=page.case.code, reason=reason, by=viewer
-        )
+        act(connection, study=page.study, case_code=page.case.code, reason=reason, by=viewer)
     except InvalidInput as refusal:
         page = _case_page(connection, viewer, code, case, reason=reason, problem=refusal.sentence)
         return render(page, status=refusal.status)
@@ -139,6 +161,11 @@ def _case_page(
         case=found,
         quality=quality_of_cases(connection, study=study.id).sentences.get(case, []),
         readings=case_readings.readings_of_case(connection, study.id, case),
+        acts=[
+            act
+            for act in protocols.exclusions_of(connection, study.id)
+            if act.case_code == found.code
+        ],
         reason=reason,
     )
 

@@ -53,7 +53,7 @@ def _page(
         study=study,
         readers=monitor.paces_of(connection, study.id),
         uncovered=monitor.uncovered_cases(connection, study.id, most=SHOWN_CASES),
-        deviations=len(list_deviations(connection, study=study)),
+        deviations=list_deviations(connection, study=study),
         now=services_of(request).clock(),
         until=until,
     )

@@ -59,7 +59,13 @@ load_pack <- function(folder = ".") {
     encoding = "UTF-8")
   cases <- read.csv(file.path(folder, "cases.csv"), stringsAsFactors = FALSE,
     na.strings = "", colClasses = c(case_id = "character"), encoding = "UTF-8")
-  list(folder = folder, checked = checked, readings = readings, cases = cases)
+  readers <- read.csv(file.path(folder, "readers.csv"), stringsAsFactors = FALSE,
+    na.strings = "", colClasses = c(reader_id = "character"), encoding = "UTF-8")
+  viewing <- read.csv(file.path(folder, "viewing.csv"), stringsAsFactors = FALSE,
+    na.strings = "", colClasses = c(case_id = "character", reader_id = "character"),
+    encoding = "UTF-8")
+  list(folder = folder, checked = checked, readings = readings, cases = cases,
+    readers = readers, viewing = viewing)
 }
 
 # The area by Mann and Whitney, ties one half. The score speaks for BCC; the area of SK against

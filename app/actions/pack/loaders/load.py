@@ -38,8 +38,13 @@ def check_pack(folder: Path) -> int:
 
 def load_readings(folder: Path) -> list[dict[str, str]]:
     """Return the readings as dictionaries of text, after `check_pack`."""
+    return load_table(folder, "readings.csv")
+
+
+def load_table(folder: Path, name: str) -> list[dict[str, str]]:
+    """Return a table, such as readers.csv or viewing.csv, likewise."""
     check_pack(folder)
-    with (folder / "readings.csv").open(newline="", encoding="utf-8") as file:
+    with (folder / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

@@ -1,0 +1,59 @@
+"""A coordinator copies a study with its cases, and writes to the readers, in the browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Site
+from tests.conftest import Cast
+from tests.reading.steps import finish
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_coordinator_copies_a_study_with_its_cases_and_lands_in_the_new_draft(
+    cast: Cast, site: Site
+) -> None:
+    with site.person() as cora:
+        cora.sign_in("cora@example.org")
+        cora.goto(f"/studies/{cast.study.code}")
+        page = cora.page
+        page.get_by_role("link", name="Design").click()
+        page.get_by_text("Copy this study").click()
+        page.get_by_label("Title of the copy").fill("The second reading")
+        page.get_by_label("Short name of the copy").fill("bcc-sk")
+        page.get_by_label("Its 6 cases come along").check()
+        page.get_by_role("button", name="Make the copy").click()
+        expect(page.get_by_text("already a study named")).to_be_visible()
+        expect(page.get_by_label("Title of the copy")).to_have_value("The second reading")
+        page.get_by_label("Short name of the copy").fill("second")
+        page.get_by_role("button", name="Make the copy").click()
+        expect(page.get_by_role("link", name="The second reading")).to_be_visible()
+        page.get_by_role("link", name="Cases", exact=True).click()
+        expect(page.get_by_role("link", name="case-00001", exact=True)).to_be_visible()
+        expect(page.get_by_text("no prediction yet")).to_have_count(6)
+        assert page.locator("img").evaluate_all("all => all.length") == 6
+        assert "BCC" not in page.locator("main").inner_text().replace("BCC or SK", "")
+
+
+def test_a_coordinator_reminds_who_is_behind_and_writes_to_everybody(
+    cast: Cast, site: Site
+) -> None:
+    for _ in range(6):
+        finish(cast, cast.rita)
+    with site.person() as cora:
+        cora.sign_in("cora@example.org")
+        cora.goto("/studies/bcc-sk/monitor")
+        page = cora.page
+        page.get_by_role("link", name="Remind or write to readers").click()
+        page.get_by_text("The letter, as Rolf would get it").click()
+        expect(page.get_by_text("you have read 0 of 6 cases")).to_be_visible()
+        page.get_by_role("button", name="Remind 1 reader").click()
+        expect(page.get_by_role("heading", name="To be passed on: 1")).to_be_visible()
+        page.get_by_label("Subject").fill("Thank you")
+        page.get_by_label("Message").fill("We close on Friday.")
+        page.get_by_role("button", name="Send to 2 readers").click()
+        expect(page.get_by_role("heading", name="To be passed on: 2")).to_be_visible()
+        expect(page.get_by_text("We close on Friday.")).to_have_count(2)
+        page.get_by_role("navigation", name="Pages of").get_by_role("link", name="Readers").click()
+        page.get_by_role("link", name="Rita").click()
+        expect(page.get_by_role("heading", name="Rita")).to_be_visible()
