@@ -7,7 +7,7 @@ from uuid import UUID
 from app.actions import guessing, passwords
 from app.actions.guessing import digest
 from app.actions.manage_accounts import IDLE, Visitor, note_device, password_is_right
-from app.db import accounts, own_account, second_factors
+from app.db import accounts, own_account, passkeys, second_factors
 from app.db.own_account import OwnSession, PasswordReset
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account
@@ -131,7 +131,7 @@ def open_reset(connection: Connection, *, token: str, now: datetime) -> Password
 def set_password_by_link(
     database: Database, *, token: str, password: str, visitor: Visitor, now: datetime
 ) -> str:
-    """Set the password of a link's account, end its sessions, and return the device's token.
+    """Set the password of a link's account, end its sessions and passkeys; the device's token.
 
     The device is known from then on: guesses of others do not keep the owner from signing in.
     """
@@ -143,6 +143,7 @@ def set_password_by_link(
             raise Conflict("This link has been used. Sign in, or ask for a new one.")
         accounts.set_password_hash(connection, found.account_id, hashed)
         ended = own_account.end_sessions(connection, found.account_id)
+        passkeys.remove_passkeys(connection, found.account_id)  # perhaps a thief's
         second_factors.end_pending(connection, found.account_id)
         accounts.record_event(
             connection,

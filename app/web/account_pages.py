@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from app.db.accounts import AccountRow
 from app.db.own_account import OwnSession
+from app.db.passkeys import Passkey
 from app.domain.access import SHORTEST_PASSWORD
 from app.web.pages import Page
 
@@ -16,13 +17,15 @@ class AccountPage(Page):
     """GET /account.
 
     Forms: POST /account/password (fields current, new), POST /account/sessions/{id}/ended, POST
-    /account/sessions/ended.
+    /account/sessions/ended, POST /account/passkeys (fields answer, name), POST
+    /account/passkeys/{id}/removed.
     """
 
     template: ClassVar[str] = "account.html"
     shortest: ClassVar[int] = SHORTEST_PASSWORD
     sessions: list[OwnSession]
     has_second_factor: bool
+    passkeys: list[Passkey] | None  # None: this address can have none
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,7 @@ class SignInPage(Page):
     email: str = ""
     next: str = "/"
     provider: str | None = None  # what the button for signing in at a hospital says
+    passkeys: bool = False  # whether this address can have them
 
 
 @dataclass(frozen=True, kw_only=True)

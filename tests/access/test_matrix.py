@@ -38,6 +38,11 @@ GET    /                                           signed_in         303    303 
 GET    /health                                     anyone            200    200  200  200  200  200
 GET    /sign-in/code                               anyone            200    200  200  200  200  200
 POST   /sign-in/code                               anyone            401    401  401  401  401  401
+POST   /sign-in/passkey/challenge                  anyone            404    404  404  404  404  404
+POST   /sign-in/passkey                            anyone            404    404  404  404  404  404
+POST   /account/passkeys/challenge                 signed_in         401    401  404  404  404  404
+POST   /account/passkeys                           signed_in         401    401  404  404  404  404
+POST   /account/passkeys/{passkey}/removed         signed_in         401    401  404  404  404  404
 GET    /sign-in/provider                           anyone            404    404  404  404  404  404
 GET    /sign-in/provider/done                      anyone            404    404  404  404  404  404
 GET    /account/second-factor                      enrolling         303    303  200  200  200  200
@@ -232,6 +237,7 @@ def real_ids(cast: Cast, site: Site) -> dict[str, str]:
         "token": token,
         "reset": reset,
         "session": str(cast.rolf.id),
+        "passkey": str(cast.rolf.id),
         "assignment": str(at(cast, cast.rita).assignment.id),
         "case": str(case),
         "position": "1",

@@ -42,6 +42,8 @@ RIGHTS = {
             "enrolment": ALL,
             "invitation": ALL,
             "known_device": ALL,
+            "passkey": ALL,
+            "passkey_challenge": ALL,
             "password_reset": ALL,
             "pending_sign_in": ALL,
             "provider_identity": ALL,
@@ -62,11 +64,11 @@ RIGHTS = {
         "INSERT": {
             **whole(
                 "account allocation assignment chosen_language coordinator enrolment invitation "
-                "known_device pending_sign_in provider_sign_in recovery_code second_factor "
-                "sign_in_failure "
-                "sign_in_session"
+                "known_device passkey_challenge pending_sign_in provider_sign_in recovery_code "
+                "second_factor sign_in_failure sign_in_session"
             ),
             "provider_identity": "issuer subject account_id",
+            "passkey": "account_id credential_id public_key sign_count name made_at",
             "password_reset": "account_id token_sha256 made_by created_at expires_at",
             "api_token": "account_id name scopes token_sha256 created_at expires_at",
             "membership": "study_id account_id role active reason changed_by",
@@ -77,14 +79,15 @@ RIGHTS = {
                 "account chosen_language invitation known_device pending_sign_in sign_in_session"
             ),
             "second_factor": "secret made_at confirmed_at last_step",
+            "passkey": "sign_count used_at",
             "api_token": "last_used_at revoked_at",
             "password_reset": "used_at",
             "recovery_code": "used_at",
             "sign_in_failure": "pending",
         },
         "DELETE": whole(
-            "known_device pending_sign_in provider_identity provider_sign_in second_factor "
-            "sign_in_failure sign_in_session"
+            "known_device passkey passkey_challenge pending_sign_in provider_identity "
+            "provider_sign_in second_factor sign_in_failure sign_in_session"
         ),
     },
     "reread_reader": {

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actions import invite_people, manage_accounts
 from app.actions.manage_accounts import CodeNeeded
+from app.actions.passkeys import PasskeySite
 from app.db.session import Role
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
@@ -39,7 +40,7 @@ def show_sign_in(
 ) -> Response:
     """Show the form."""
     notice = said("Your password is set. Sign in with it.") if done == "new-password" else None
-    return render(SignInPage(next=local(next), notice=notice, provider=button(request)))
+    return render(door(request, next=local(next), notice=notice))
 
 
 @router.post("/sign-in")
@@ -64,7 +65,7 @@ async def sign_in(
     )
     if done is None:
         sentence = said("E-mail and password do not fit together.")
-        page = SignInPage(email=email, next=local(next), problem=sentence, provider=button(request))
+        page = door(request, email=email, next=local(next), problem=sentence)
         return render(page, status=422)
     if isinstance(done, CodeNeeded):
         response = RedirectResponse(f"/sign-in/code?next={quote(local(next))}", status_code=303)
@@ -175,10 +176,27 @@ def accept_invitation(
     return RedirectResponse(f"/sign-in{after}", status_code=303)
 
 
-def button(request: Request) -> str | None:
-    """Return what the button for signing in at a hospital says; None where there is none."""
-    provider = services_of(request).provider
-    return (provider.button or said("Sign in with your hospital account")) if provider else None
+def door(
+    request: Request,
+    *,
+    email: str = "",
+    next: str = "/",  # noqa: A002
+    notice: str | None = None,
+    problem: str | None = None,
+) -> SignInPage:
+    """Return the page with every way in that this installation has."""
+    services = services_of(request)
+    button = None
+    if services.provider is not None:
+        button = services.provider.button or said("Sign in with your hospital account")
+    return SignInPage(
+        email=email,
+        next=next,
+        notice=notice,
+        problem=problem,
+        provider=button,
+        passkeys=PasskeySite.of(services.settings.public_url) is not None,
+    )
 
 
 def local(address: str) -> str:

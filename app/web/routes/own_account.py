@@ -7,6 +7,8 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.actions import manage_own_account
+from app.actions.passkeys import PasskeySite
+from app.db.passkeys import passkeys_of
 from app.db.second_factors import second_factor_of
 from app.db.session import Role
 from app.domain.access import Account
@@ -23,6 +25,8 @@ router = APIRouter(prefix="/account")
 DONE = {
     "password": said("Your password is changed. Everywhere else you are signed out."),
     "second-factor": said("Your second factor is removed."),
+    "passkey": said("The passkey is added. From now on you may sign in with it."),
+    "passkey-removed": said("The passkey is removed. Delete it on your device too."),
     "session": said("The session is ended."),
     "sessions": said("Everywhere else you are signed out."),
 }
@@ -83,10 +87,13 @@ def _page(
             connection, token=session_token(request), now=services.clock(), by=viewer
         )
         factor = second_factor_of(connection, viewer.id)
+        possible = PasskeySite.of(services.settings.public_url) is not None
+        known = passkeys_of(connection, viewer.id) if possible else None
     return AccountPage(
         viewer=viewer,
         notice=notice,
         problem=problem,
         sessions=sessions,
         has_second_factor=factor is not None and factor.confirmed_at is not None,
+        passkeys=known,
     )

@@ -21,9 +21,8 @@ from app.web.cookies import (
     site_address,
     visitor_of,
 )
-from app.web.pages import SignInPage
 from app.web.rendering import render
-from app.web.routes.accounts import button, local
+from app.web.routes.accounts import door, local
 from app.web.services import services_of
 from app.web.waiting import at_the_provider
 
@@ -97,5 +96,4 @@ def _back(request: Request) -> str:
 
 
 def _door(request: Request, refusal: Refusal) -> Response:
-    page = SignInPage(problem=refusal.sentence, provider=button(request))
-    return render(page, status=refusal.status)
+    return render(door(request, problem=refusal.sentence), status=refusal.status)
