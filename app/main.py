@@ -8,6 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from app.actions.check_readiness import ReadinessCheck
 from app.db.session import Database
 from app.identity_provider import IdentityProvider
 from app.settings import Settings
@@ -72,14 +73,11 @@ def build_app(
         openapi_url=None,
         max_body_size=LARGEST_FORM,
     )
+    storage = Storage(settings.storage_url)
+    provider_named = IdentityProvider(settings.provider) if settings.provider else None
     app.state.metrics = Metrics()
-    app.state.services = Services(
-        settings,
-        database,
-        Storage(settings.storage_url),
-        clock,
-        IdentityProvider(settings.provider) if settings.provider else None,
-    )
+    app.state.readiness = ReadinessCheck(database, storage, clock)
+    app.state.services = Services(settings, database, storage, clock, provider_named)
     for corner in (
         accounts,
         language,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from app.db.server_settings import refuse_unsafe_server
 from app.domain.errors import InvalidInput
@@ -27,11 +28,10 @@ def refuse_taken_port(host: str, port: int) -> None:
             ) from error
 
 
-def serve(on: Running, *, host: str, port: int, ready: Callable[[], None]) -> None:
-    """Answer requests until interrupted; raises Unavailable on a server that may lose calls."""
-    refuse_unsafe_server(on.database)
-    config = uvicorn.Config(
-        build_site(on.settings, on.database),
+def server_settings(site: ASGIApp, *, host: str, port: int, proxy: str | None) -> uvicorn.Config:
+    """Return how the server answers; `proxy` is the one address whose headers it believes."""
+    return uvicorn.Config(
+        site,
         host=host,
         port=port,
         log_config=None,  # as the process logs (app/logs.py)
@@ -39,11 +39,17 @@ def serve(on: Running, *, host: str, port: int, ready: Callable[[], None]) -> No
         server_header=False,
         ws="none",  # no page of ours speaks over WebSockets
         # Forwarded headers are believed from the named proxy, or from nobody.
-        proxy_headers=on.settings.proxy is not None,
-        forwarded_allow_ips=on.settings.proxy or "",
+        proxy_headers=proxy is not None,
+        forwarded_allow_ips=proxy or "",
         timeout_graceful_shutdown=10,
     )
-    server = uvicorn.Server(config)
+
+
+def serve(on: Running, *, host: str, port: int, ready: Callable[[], None]) -> None:
+    """Answer requests until interrupted; raises Unavailable on a server that may lose calls."""
+    refuse_unsafe_server(on.database)
+    site = build_site(on.settings, on.database)
+    server = uvicorn.Server(server_settings(site, host=host, port=port, proxy=on.settings.proxy))
     original = server.startup
 
     async def startup(sockets: list[socket.socket] | None = None) -> None:

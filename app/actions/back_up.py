@@ -15,8 +15,9 @@ from app.storage import Storage
 
 CONTAINS = (
     "case images, diagnoses, calls and e-mail addresses; digests of passwords, invitations and API "
-    "tokens; the secrets of second factors, which the server must know. No open session, and no "
-    "password of a database role. REREAD_SECRET is not in it."
+    "tokens; the secrets of second factors, which the server must know; public keys of passkeys; "
+    "by which name a hospital knows people. No open session, and no password of a database role. "
+    "REREAD_SECRET is not in it."
 )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
 
 from app.db.administrator import missing_guards
 from app.db.migrate import newest_revision
@@ -10,6 +12,7 @@ from app.db.session import Database, Role
 from app.domain.errors import Refusal
 from app.storage import Storage
 
+KEPT = timedelta(seconds=5)  # what was found is told again for so long
 HEARTBEAT = 60.0  # seconds after which a worker counts as gone; it beats every ten
 
 
@@ -32,6 +35,31 @@ class ReadinessReport:
     def ready(self) -> bool:
         """Whether every part works."""
         return not any(part.problem for part in self.parts)
+
+
+class ReadinessCheck:
+    """Checks once every few seconds, however often anybody asks: each check writes a file."""
+
+    def __init__(self, database: Database, storage: Storage, clock: Callable[[], datetime]) -> None:
+        self._database, self._storage, self._clock = database, storage, clock
+        self._lock = Lock()
+        self._kept: tuple[datetime, ReadinessReport] | None = None
+
+    def report(self) -> ReadinessReport:
+        """Return the newest report; while a check runs, others are told the one before it."""
+        kept, now = self._kept, self._clock()
+        if kept is not None and kept[0] <= now < kept[0] + KEPT:
+            return kept[1]
+        if kept is None:
+            self._lock.acquire()
+        elif not self._lock.acquire(blocking=False):
+            return kept[1]
+        try:
+            if self._kept is None or self._kept is kept:  # else somebody just did
+                self._kept = (now, check_readiness(self._database, self._storage))
+            return self._kept[1]
+        finally:
+            self._lock.release()
 
 
 def check_readiness(database: Database, storage: Storage) -> ReadinessReport:

@@ -26,7 +26,7 @@ def add_user(arguments: argparse.Namespace, settings: Settings) -> int:
             role=AccountRole(arguments.role),
             password=_password(),
         )
-    print(f"There is now an account for {made.email}, a {made.role}.")
+    print(f"There is now an account for {made.email} ({made.role}).")
     return 0
 
 
@@ -50,8 +50,9 @@ def erase_person(arguments: argparse.Namespace, settings: Settings) -> int:
     if not done:
         raise NotFound(f"There is no account with the address {arguments.email}.")
     print(
-        "Name and address are gone from the database and its log; the readings stay under the "
-        "account's number. Backups and files exported before still hold what they held."
+        "Name, e-mail address and network addresses are gone from the database and its log; the "
+        "readings stay under the account's number. Backups and files exported before still hold "
+        "what they held."
     )
     return 0
 

@@ -7,6 +7,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from app.actions import guessing
 from app.db.session import Role
 from app.domain.reading import ReadingState
 from app.web.access import routes_of
@@ -194,6 +195,18 @@ def test_a11_p6_the_policy_lets_in_nothing_from_elsewhere_and_nothing_inline() -
     assert others == {"'none'", "'self'"}
 
 
+def too_often(site: Site) -> Response:
+    """Guess at a password until no more guess is taken."""
+    with superuser(site.cast) as owner:
+        owner.execute(
+            """INSERT INTO sign_in_failure (email_sha256, address, failed_at)
+               SELECT sha256('rita@example.org'), '192.0.2.1', %s FROM generate_series(1, %s)""",
+            [site.clock(), guessing.PER_SUBJECT],
+        )
+    form = {"email": "rita@example.org", "password": "a guess"}
+    return site.browser().post("/sign-in", data=form)
+
+
 def test_a11_b7_every_answer_carries_the_headers_whatever_its_status(site: Site) -> None:
     cast = site.cast
     rita, cora = site.browser(cast.rita), site.browser(cast.cora)
@@ -209,7 +222,10 @@ def test_a11_b7_every_answer_carries_the_headers_whatever_its_status(site: Site)
         409: cora.get("/studies/bcc-sk/results"),
         413: cora.post("/studies/new", data={"title": "x" * 2_000_000}),
         422: rita.post(f"/readings/{assignment}/aided", data={}),
+        429: too_often(site),
+        503: site.browser().get("/ready"),
     }
+    assert int(answers[429].headers["Retry-After"]) > 0
     for status, answer in answers.items():
         assert answer.status_code == status
         assert_protected(answer)

@@ -4,13 +4,15 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.actions.check_readiness import check_readiness
+from app.actions.check_readiness import KEPT, ReadinessCheck, check_readiness
 from app.db.predictions import register_model
 from app.db.session import Role
 from app.domain.errors import Conflict
@@ -20,7 +22,7 @@ from app.settings import BadSettingError, Settings
 from app.storage import Storage
 from tests.conftest import PASSWORD, Cast
 from tests.reading.steps import bring_to, superuser
-from tests.web.site import Site
+from tests.web.site import Clock, Site
 
 TOKEN = "t" * 43
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
@@ -192,6 +194,7 @@ def test_health_asks_nothing_and_ready_asks_everything(watched: Site) -> None:
     cast, browser = watched.cast, watched.browser()
     assert (browser.get("/ready").status_code, browser.get("/ready").text) == (503, "not ready")
     beat(cast)
+    watched.clock.advance(seconds=KEPT.total_seconds())
     assert (browser.get("/ready").status_code, browser.get("/ready").text) == (200, "ready")
     said = browser.get("/ready", headers=OPERATOR).json()
     assert said == {
@@ -230,6 +233,59 @@ def test_l8_what_is_wrong_makes_it_not_ready_and_only_the_operator_is_told(
     assert browser.get("/ready").text == "not ready"
     wrong = {"Authorization": "Bearer " + "u" * 43}
     assert browser.get("/ready", headers=wrong).text == "not ready"
+
+
+def test_a10_however_often_anybody_asks_it_is_checked_once_in_five_seconds(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each check writes a file and asks the database; /ready is open to everybody."""
+    beat(cast)
+    site = Site(cast, REREAD_METRICS_TOKEN=TOKEN)
+    written: list[bytes] = []
+    put = Storage.put
+
+    def counted(storage: Storage, data: bytes, *, suffix: str) -> str:
+        written.append(data)
+        return put(storage, data, suffix=suffix)
+
+    monkeypatch.setattr(Storage, "put", counted)
+    browser = site.browser()
+    for _ in range(20):
+        assert browser.get("/ready").status_code == 200
+        assert browser.get("/metrics", headers=OPERATOR).status_code == 200
+    assert len(written) == 1
+    with superuser(cast) as owner:
+        owner.execute("ALTER TABLE reading DISABLE TRIGGER no_change")
+    site.clock.advance(seconds=KEPT.total_seconds() - 0.1)
+    assert browser.get("/ready").status_code == 200
+    site.clock.advance(seconds=0.1)
+    assert browser.get("/ready").status_code == 503
+    assert len(written) == 2
+
+
+def test_a10_while_one_check_runs_others_are_told_what_was_found_before(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    check = ReadinessCheck(cast.database, cast.storage, clock)
+    before = check.report()
+    clock.advance(seconds=KEPT.total_seconds())
+    running, go_on = Event(), Event()
+    put = Storage.put
+
+    def slow(storage: Storage, data: bytes, *, suffix: str) -> str:
+        running.set()
+        assert go_on.wait(30)
+        return put(storage, data, suffix=suffix)
+
+    monkeypatch.setattr(Storage, "put", slow)
+    with ThreadPoolExecutor(1) as pool:
+        newer = pool.submit(check.report)
+        assert running.wait(30)
+        assert check.report() is before
+        go_on.set()
+        assert newer.result() is not before
+    assert check.report() is newer.result()
 
 
 def test_a_storage_that_cannot_be_written_is_not_ready(cast: Cast, tmp_path: Path) -> None:
@@ -273,6 +329,7 @@ def test_requests_are_counted_by_the_pattern_of_their_route(watched: Site) -> No
     assert found["reread_worker_heartbeat_seconds", ""] == -1
     assert found["reread_ready", ""] == 0
     beat(cast, seconds_ago=7)
+    watched.clock.advance(seconds=KEPT.total_seconds())
     found = counts(watched)
     assert 7 <= found["reread_worker_heartbeat_seconds", ""] < 60
     assert found["reread_ready", ""] == 1

@@ -4,10 +4,9 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from app.actions.check_readiness import ReadinessReport, check_readiness
+from app.actions.check_readiness import ReadinessCheck, ReadinessReport
 from app.web.access import Anyone, Operator, holds_operators_token
 from app.web.observed import Metrics
-from app.web.services import services_of
 
 router = APIRouter()
 
@@ -44,5 +43,5 @@ def metrics(request: Request, _operator: Operator) -> Response:
 
 
 def _report(request: Request) -> ReadinessReport:
-    services = services_of(request)
-    return check_readiness(services.database, services.storage)
+    check: ReadinessCheck = request.app.state.readiness
+    return check.report()
