@@ -18,7 +18,12 @@ class Readiness:
 
 def readiness(connection: Connection) -> Readiness:
     """Ask the database for all of it at once."""
-    found = fetch_one(connection, Readiness, "SELECT * FROM readiness()")
+    found = fetch_one(
+        connection,
+        Readiness,
+        """SELECT revision, guards_on, heartbeat_seconds, waiting_jobs, failed_jobs
+           FROM readiness()""",
+    )
     if found is None:
         raise RuntimeError("readiness() gave no row.")
     return found

@@ -206,7 +206,12 @@ def waits_until(connection: Connection, assignment: UUID) -> datetime | None:
 
 def training_truth(connection: Connection, assignment: UUID) -> TrainingTruth | None:
     """Return the reference standard of a finished training case of the actor's; else None."""
-    return fetch_one(connection, TrainingTruth, "SELECT * FROM training_truth(%s)", [assignment])
+    return fetch_one(
+        connection,
+        TrainingTruth,
+        "SELECT diagnosis, source FROM training_truth(%s)",
+        [assignment],
+    )
 
 
 def assignment_by_id(connection: Connection, assignment: UUID) -> Assignment | None:
@@ -232,7 +237,12 @@ def images_of(connection: Connection, case: UUID) -> list[CaseImage]:
 
 def images_ahead(connection: Connection, study: UUID) -> list[ImageAhead]:
     """Return the images of the actor's next case, where they may be fetched before its turn."""
-    return fetch_all(connection, ImageAhead, "SELECT * FROM images_ahead(%s)", [study])
+    return fetch_all(
+        connection,
+        ImageAhead,
+        "SELECT assignment_id, image_position, storage_key FROM images_ahead(%s)",
+        [study],
+    )
 
 
 def insert_served(connection: Connection, assignment: Assignment) -> None:
@@ -298,4 +308,11 @@ def release_ai(connection: Connection, assignment: UUID, *, software_version: st
 
 def shown_ai(connection: Connection, assignment: UUID) -> list[ShownOverlay]:
     """Return what was released of a case: a row an image, none before the reveal."""
-    return fetch_all(connection, ShownOverlay, "SELECT * FROM shown_ai(%s)", [assignment])
+    return fetch_all(
+        connection,
+        ShownOverlay,
+        """SELECT call, probability, model_name, threshold, map_scale, map_rows, map_columns,
+               demonstration, performance, image_position, overlay_key
+           FROM shown_ai(%s)""",
+        [assignment],
+    )

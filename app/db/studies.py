@@ -262,18 +262,21 @@ def cases_of(connection: Connection, study: UUID) -> list[CaseRow]:
     )
 
 
+_MODEL_VERSION = """
+    SELECT id, name, backbone, weights_sha256, preprocessing, threshold, map_scale, map_rows,
+           map_columns, demonstration, card, registered_at, performance
+    FROM model_version
+"""
+
+
 def model_version(connection: Connection, version: UUID) -> ModelVersion | None:
     """Return a registered model version."""
-    return fetch_one(
-        connection, ModelVersion, "SELECT * FROM model_version WHERE id = %s", [version]
-    )
+    return fetch_one(connection, ModelVersion, _MODEL_VERSION + "WHERE id = %s", [version])
 
 
 def model_versions(connection: Connection) -> list[ModelVersion]:
     """Return every registered model version, newest first."""
-    return fetch_all(
-        connection, ModelVersion, "SELECT * FROM model_version ORDER BY registered_at DESC"
-    )
+    return fetch_all(connection, ModelVersion, _MODEL_VERSION + "ORDER BY registered_at DESC")
 
 
 # ------------------------------------------------------------------ enrolment and order
