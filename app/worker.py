@@ -11,7 +11,7 @@ from uuid import UUID
 import procrastinate
 import torch
 from PIL import Image
-from procrastinate.jobs import Status
+from procrastinate.jobs import Job, Status
 
 from app.actions.register_training import register_training_images
 from app.db import cases, predictions
@@ -27,6 +27,24 @@ log = logging.getLogger("reread.worker")
 
 RETRY_LOST = "retry_lost_jobs"
 TRIES = 3  # then the job is failed and the coordinator sees it
+WAITS = 60  # tries while the store or the database is away: about an hour, then the same
+LONGEST_WAIT = 60  # seconds between two of them
+
+
+class TryAgain(procrastinate.BaseRetryStrategy):
+    """A job that fails is tried at once; one whose store is away waits, longer each time."""
+
+    def get_retry_decision(
+        self, *, exception: BaseException, job: Job
+    ) -> procrastinate.RetryDecision | None:
+        """Say when to try again; None when the job is given up."""
+        if not isinstance(exception, Unavailable):
+            again = job.attempts + 1 < TRIES
+            return procrastinate.RetryDecision(retry_in={"seconds": 0}) if again else None
+        if job.attempts + 1 >= WAITS:
+            return None
+        wait = min(LONGEST_WAIT, 5 * 2 ** min(job.attempts, 10))
+        return procrastinate.RetryDecision(retry_in={"seconds": wait})
 
 
 class Scorer:
@@ -96,7 +114,8 @@ class Scorer:
         if failed:
             # The others are stored: the next try has only these to do.
             log.error("%d of %d images could not be scored", len(failed), len(waiting))
-            raise failed[0]
+            away = [error for error in failed if isinstance(error, Unavailable)]
+            raise (away or failed)[0]
         return stored
 
     def _open(self, image: cases.StoredImage) -> Image.Image:
@@ -143,9 +162,7 @@ def build_worker(
         connector=procrastinate.PsycopgConnector(conninfo=database.conninfo(Role.WORKER))
     )
 
-    retry = procrastinate.RetryStrategy(max_attempts=TRIES - 1)  # those after the first
-
-    @queue.task(name=SCORE_IMAGES, queue=SCORING, retry=retry)
+    @queue.task(name=SCORE_IMAGES, queue=SCORING, retry=TryAgain())
     def score_images(study_id: str, model_version_id: str, image_ids: list[str]) -> None:
         stored = scorer.score(
             model_version=UUID(model_version_id),

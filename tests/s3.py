@@ -1,5 +1,6 @@
 """An S3 server on this machine (moto's, its objects in memory), in a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,13 +14,23 @@ import pytest
 
 from app.storage import Storage
 
-# moto itself warns; it is not this project's business.
+# moto itself warns; it is not this project's business. What it was asked before, where that was
+# kept, it is asked again, so that the objects are there again.
 SERVER = """
-import sys
+import os, sys, threading
+from moto.moto_api import recorder
 from moto.server import ThreadedMotoServer
+one_at_a_time, record = threading.Lock(), recorder._record_request
+def record_whole(*asked):
+    with one_at_a_time:
+        record(*asked)
+recorder._record_request = record_whole
 server = ThreadedMotoServer("127.0.0.1", int(sys.argv[1]), verbose=False)
 server.start()
-print(server.get_host_and_port()[1], flush=True)
+host, port = server.get_host_and_port()
+if os.path.exists(os.environ.get("MOTO_RECORDER_FILEPATH", "")):
+    recorder.replay_recording(f"http://{host}:{port}")
+print(port, flush=True)
 sys.stdin.read()
 """
 
@@ -46,18 +57,36 @@ class Bucket:
         }
 
 
-def start_server(port: int = 0) -> tuple[subprocess.Popen[str], int]:
-    """Start moto; with port 0 the system chooses one."""
+def start_server(
+    port: int = 0, *, kept_in: Path | None = None
+) -> tuple[subprocess.Popen[str], int]:
+    """Start moto; with port 0 the system chooses one.
+
+    With `kept_in`, a file, every write is kept there before it is answered: a server that was
+    killed and is started again on the same file holds the same objects.
+    """
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_"))}
+    if kept_in is not None:
+        _drop_questions(kept_in)
+        environment |= {"MOTO_ENABLE_RECORDING": "yes", "MOTO_RECORDER_FILEPATH": str(kept_in)}
     server = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-W", "ignore", "-c", SERVER, str(port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        env=environment,
     )
     assert server.stdout
     return server, int(server.stdout.readline())
+
+
+def _drop_questions(kept: Path) -> None:
+    """Leave out what only asked; a last line that was broken off was never answered."""
+    if kept.exists():
+        lines = kept.read_text().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        kept.write_text("".join(line for line in whole if json.loads(line)["method"] != "GET"))
 
 
 def stop_server(server: subprocess.Popen[str]) -> None:
@@ -69,11 +98,18 @@ def stop_server(server: subprocess.Popen[str]) -> None:
 def a_bucket(port: int) -> Iterator[Bucket]:
     """A new bucket, and the environment of this process set to reach it."""
     bucket = Bucket(port, f"reread-{uuid4().hex[:12]}")
+    with reaching(bucket):
+        make_bucket(bucket)
+        yield bucket
+
+
+@contextmanager
+def reaching(bucket: Bucket) -> Iterator[None]:
+    """The environment of this process set to reach the bucket."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in bucket.environment.items():
             patch.setenv(name, value)
-        make_bucket(bucket)
-        yield bucket
+        yield
 
 
 def make_bucket(bucket: Bucket) -> None:

@@ -25,6 +25,9 @@ class Course:
     def seconds(self) -> float:
         return time.monotonic() - self.began
 
+    def __str__(self) -> str:
+        return f"acknowledged {self.acknowledged} of {self.submissions}"
+
     def goes_on(self) -> bool:
         """Say whether another step is wanted; waits for a kill that is overdue."""
         while self.acknowledged >= self.reach and not self.stop.wait(0.02):

@@ -1,6 +1,7 @@
 """The programs under test as processes: `reread serve`, `reread worker`, killed and restarted."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,30 @@ def environment(database_url: str, folder: Path) -> dict[str, str]:
     }
 
 
+# A web application as no release may be: it says "saved" of every other call and forgets it, and
+# names the model in a header of each answer. What watches the others must notice both.
+BROKEN = """
+import os, random
+from contextlib import contextmanager
+from app.__main__ import main
+from app.db.session import Database, Role
+from app.web import protection
+
+begin = Database._begin
+
+@contextmanager
+def forgetting(self, url, role, actor):
+    with begin(self, url, role, actor) as connection:
+        yield connection
+        if role is Role.READER and random.random() < 0.5:
+            connection.rollback()
+
+Database._begin = forgetting
+protection.HEADERS["X-Note"] = os.environ["CANARY"]
+raise SystemExit(main())
+"""
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
@@ -34,6 +59,7 @@ class Program:
     def __init__(
         self, arguments: Sequence[str], *, ready: str, log: Path, env: dict[str, str]
     ) -> None:
+        self.program = ["-m", "app"]
         self.arguments = arguments
         self.ready = ready
         self.log = log
@@ -45,7 +71,7 @@ class Program:
             out.write(b"--- start\n")
             out.flush()
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "app", *self.arguments],
+                [sys.executable, *self.program, *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -68,6 +94,15 @@ class Program:
         """What it has said since its last start."""
         return self.log.read_text(errors="replace").rpartition("--- start\n")[2]
 
+    def pause(self) -> None:
+        """Stop it where it is; `kill` ends it also then."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill with -9."""
         if self.process is not None:
@@ -88,6 +123,14 @@ class Web(Program):
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         super().__init__(["serve", "--port", str(port)], ready="answers at", log=log, env=env)
+
+
+class BrokenWeb(Web):
+    """The same, with the faults above."""
+
+    def __init__(self, *, log: Path, env: dict[str, str], canary: str) -> None:
+        super().__init__(log=log, env=env | {"CANARY": canary})
+        self.program = ["-c", BROKEN]
 
 
 def worker(*, log: Path, env: dict[str, str]) -> Program:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx2
 
+from tests.conftest import overlay
 from tests.torture.course import Course
 from tests.torture.page import Form, form_ending, state
 from tests.torture.told import Sent
@@ -16,6 +17,8 @@ LOST = 0.03  # share of answers that are lost on the way; half of them before th
 AGAIN = 0.05  # share of locked calls whose form is sent once more: as it was, or changed
 RACES = 0.02  # share of calls that two tabs send at once, with different answers
 EARLY = 0.05  # share of cases whose map is asked for before the lock
+LOOKS = 0.3  # share of pages whose images and maps are fetched
+PICTURE = re.compile(r"/readings/([0-9a-f-]{36})/(?:images|overlays)/\d+")
 SEEN = re.compile(r"/readings/([0-9a-f-]{36})/aided")
 
 
@@ -60,6 +63,8 @@ class Reader:
         at = state(html)
         if at == "over":
             return False
+        if self.chance.random() < LOOKS:
+            self.look(html)
         if (form := form_ending(html, "/next", "/reveal")) is not None:
             self.ask("POST", form.action, form.values)
         elif (form := form_ending(html, "/unaided", "/aided")) is not None:
@@ -70,6 +75,22 @@ class Reader:
             self.told.breach(f"a page without a way on: {at!r} {html[:300]!r}")
             return False
         return True
+
+    def look(self, html: str) -> None:
+        """Fetch every picture of the page, once: a reader does not wait for them to lock a call."""
+        for path in sorted({found[0] for found in PICTURE.finditer(html)}):
+            try:
+                answer = self.client.get(self.chance.choice(self.addresses) + path)
+            except httpx2.TransportError:
+                self.told.count("answers that never came")
+                continue
+            self.watch(answer)
+            if answer.status_code == 200:
+                self.told.count("pictures")
+            elif answer.status_code == 503 and "retry-after" in answer.headers:
+                self.told.count("pictures that could not be had")
+            else:
+                self.told.breach(f"GET {path} was answered {answer.status_code}")
 
     def look_early(self, form: Form) -> None:
         status, _ = self.ask("GET", form.action.replace("unaided", "overlays/1"))
@@ -161,11 +182,15 @@ class Reader:
         return 0, ""
 
     def watch(self, answer: httpx2.Response) -> None:
-        """B1: the model's name comes with the page of a case whose unaided call was sent, only."""
-        if self.canary not in answer.text and self.canary not in str(answer.headers):
+        """B1: the model's name and map come for a case whose unaided call was sent, only."""
+        if answer.content == overlay():
+            self.told.count("maps")
+            case = PICTURE.search(str(answer.url))
+        elif self.canary in answer.text or self.canary in str(answer.headers):
+            self.told.count("pages with the AI")
+            case = SEEN.search(answer.text)
+        else:
             return
-        self.told.count("pages with the AI")
-        case = SEEN.search(answer.text)
         if case is None or case[1] not in self.told.unaided:
             self.told.breach(f"the AI before the lock: {answer.request.url}")
 

@@ -4,7 +4,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -145,28 +145,54 @@ def _read(
     chance = random.Random(size.seed)  # noqa: S311 - a simulation
     here = size.kills - size.worker_kills
     points = sorted(chance.randint(1, int(size.submissions * 0.95)) for _ in range(here))
-    readers = [
+    victims = [] if size.control else webs
+    at_work = [
+        *readers_of(prepared, webs, seed=size.seed, course=course),
+        partial(
+            kills.kill_servers, points, postgres, victims, f"{size.seed} kills", course, killed
+        ),
+        partial(
+            kills.kill_worker,
+            size.worker_kills,
+            worker,
+            postgres.url(),
+            f"{size.seed} w",
+            course,
+            killed,
+        ),
+    ]
+    let_work(at_work, course, lambda: say(f"{course}, {killed}"))
+    if killed.total != size.kills:
+        course.told.breach(f"{killed.total} kills instead of {size.kills}")
+    return course.told, killed
+
+
+def readers_of(
+    prepared: study.Prepared, webs: Sequence[programs.Web], *, seed: int, course: Course
+) -> list[Callable[[], None]]:
+    """Every simulated reader, ready to read on through any of the web applications."""
+    return [
         Reader(
             addresses=[web.address for web in webs],
             token=token,
             study=study.READ,
             canary=prepared.canary,
-            seed=f"{size.seed} reader {number}",
+            seed=f"{seed} reader {number}",
             course=course,
         ).read_on
         for number, token in enumerate(prepared.tokens)
     ]
-    victims = [] if size.control else webs
-    killers = [
-        partial(kills.kill_servers, points, postgres, victims, f"{size.seed} kills"),
-        partial(kills.kill_worker, size.worker_kills, worker, postgres.url(), f"{size.seed} w"),
-    ]
-    with ThreadPoolExecutor(len(readers) + len(killers)) as pool:
-        running = [pool.submit(read) for read in readers]
-        running += [pool.submit(kill, course, killed) for kill in killers]
+
+
+def let_work(
+    at_work: Sequence[Callable[[], None]], course: Course, say: Callable[[], None]
+) -> None:
+    """Run readers and killers, a thread each, until all are done or one has failed."""
+    with ThreadPoolExecutor(len(at_work)) as pool:
+        running = [pool.submit(one) for one in at_work]
         try:
             while wait(running, timeout=5, return_when=FIRST_EXCEPTION).not_done:
-                say(f"acknowledged {course.acknowledged} of {size.submissions}, {killed}")
+                say()
                 broken = any(one.done() and one.exception() for one in running)
                 if broken or course.seconds > LIMIT:
                     course.told.breach("broken off: a thread failed, or it took too long")
@@ -176,6 +202,3 @@ def _read(
     for one in running:
         if (fault := one.exception()) is not None:
             course.told.breach(f"a thread failed: {fault!r}")
-    if killed.total != size.kills:
-        course.told.breach(f"{killed.total} kills instead of {size.kills}")
-    return course.told, killed

@@ -3,7 +3,6 @@
 import hashlib
 import io
 
-import procrastinate
 import psycopg
 import pytest
 
@@ -15,8 +14,9 @@ from app.db import jobs
 from app.db.session import Role
 from app.domain.errors import Unavailable
 from app.image_source import open_image_source
-from app.worker import RETRY_LOST, Scorer, load_scorer, run_worker
+from app.worker import Scorer, load_scorer, run_worker
 from tests.conftest import Cast, case_files, score_by_hand
+from tests.torture.lost_jobs import ask_for_lost_jobs
 from tests.worker.test_worker import ask, predictions
 
 
@@ -48,14 +48,6 @@ def a_second_study(draft: Cast, scorer: Scorer) -> None:
         )
     with draft.begin(Role.COORDINATOR, draft.cora) as connection:
         request_scoring(connection, study=study, model_version=scorer.model_version)
-
-
-def ask_for_lost_jobs(draft: Cast) -> None:
-    """As the queue's own clock does every minute."""
-    conninfo = draft.database.conninfo(Role.WORKER)
-    queue = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=conninfo))
-    with queue.open():
-        queue.configure_task(RETRY_LOST, allow_unknown=True, queue=jobs.SCORING).defer(timestamp=0)
 
 
 def test_a_study_that_waits_to_be_opened_is_scored_before_one_that_is_scored_again(
@@ -94,7 +86,7 @@ def test_f8_what_a_lost_worker_had_taken_is_handed_out_again_and_scored_once(
     assert taken is not None
     scorer.score(model_version=scorer.model_version, images=[taken[0]])
     before = predictions(draft)
-    ask_for_lost_jobs(draft)
+    ask_for_lost_jobs(draft.database)
     run(draft, scorer)
     with draft.begin(Role.COORDINATOR, draft.cora) as connection:
         assert jobs.job_counts(connection, draft.study.id) == jobs.JobCounts(0, 0)
