@@ -8,6 +8,7 @@ from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
 from app.domain.scores import DIAGNOSES
+from app.domain.sentences import said
 
 LONGEST_SOURCE = 200
 
@@ -16,7 +17,9 @@ def find_adjudicated_study(connection: Connection, *, code: str) -> adjudication
     """Return a study the actor adjudicates; raises NotFound."""
     found = adjudication.adjudicated_study(connection, code)
     if found is None:
-        raise NotFound(f'There is no study named "{code}" among those you adjudicate.')
+        raise NotFound(
+            said('There is no study named "{code}" among those you adjudicate.', code=code)
+        )
     return found
 
 

@@ -14,6 +14,7 @@ from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
 from app.domain.scores import DIAGNOSES, Diagnosis
+from app.domain.sentences import said
 from app.domain.study_design import LONGEST_WASHOUT, check_sitting
 
 
@@ -60,9 +61,13 @@ def exclude_case(
     """  # noqa: D205
     case = protocols.case_by_code(connection, study.id, case_code)
     if case is None:
-        raise NotFound(f'The study "{study.code}" has no case {case_code}.')
+        raise NotFound(
+            said(
+                'The study "{code}" has no case {case_code}.', code=study.code, case_code=case_code
+            )
+        )
     if not protocols.insert_exclusion(connection, study.id, case=case, reason=_reason(reason)):
-        raise Conflict(f"Case {case_code} is excluded already.")
+        raise Conflict(said("Case {case_code} is excluded already.", case_code=case_code))
 
 
 def readmit_case(
@@ -81,9 +86,13 @@ def readmit_case(
     """  # noqa: D205
     case = protocols.case_by_code(connection, study.id, case_code)
     if case is None:
-        raise NotFound(f'The study "{study.code}" has no case {case_code}.')
+        raise NotFound(
+            said(
+                'The study "{code}" has no case {case_code}.', code=study.code, case_code=case_code
+            )
+        )
     if not protocols.insert_readmission(connection, study.id, case=case, reason=_reason(reason)):
-        raise Conflict(f"Case {case_code} is not excluded.")
+        raise Conflict(said("Case {case_code} is not excluded.", case_code=case_code))
 
 
 def override_washout(
@@ -97,11 +106,13 @@ def override_washout(
 ) -> None:
     """Give one reader of an open crossover another washout, in days; the last one holds."""
     if not 0 <= days <= LONGEST_WASHOUT:
-        raise InvalidInput(f"The washout is 0 to {LONGEST_WASHOUT} days.")
+        raise InvalidInput(
+            said("The washout is 0 to {longest_washout} days.", longest_washout=LONGEST_WASHOUT)
+        )
     if not protocols.insert_override(
         connection, study.id, reader=reader, days=days, reason=_reason(reason)
     ):
-        raise NotFound(f'This person does not read in the study "{study.code}".')
+        raise NotFound(said('This person does not read in the study "{code}".', code=study.code))
 
 
 def void_reading(
@@ -149,7 +160,7 @@ def _correct(
         confidence=confidence,
         reason=_reason(reason),
     ):
-        raise NotFound(f'The study "{study.code}" has no such reading.')
+        raise NotFound(said('The study "{code}" has no such reading.', code=study.code))
 
 
 def _reason(text: str) -> str:

@@ -7,6 +7,7 @@ from app.db import cases, protocols, studies
 from app.db.session import Database, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict
+from app.domain.sentences import said
 from app.storage import Storage
 
 
@@ -32,7 +33,9 @@ def copy_study(
         with database.begin(Role.COORDINATOR, actor=by.id) as connection:
             keys = cases.storage_keys(connection, study.id)
         if not keys:
-            raise Conflict(f'The study "{study.code}" has no cases that could come along.')
+            raise Conflict(
+                said('The study "{code}" has no cases that could come along.', code=study.code)
+            )
     copies: dict[str, str] = {}
     try:
         for key in keys:

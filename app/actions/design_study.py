@@ -12,6 +12,7 @@ from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.allocation import ALGORITHM, new_seed
 from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.domain.sentences import said
 from app.domain.study_design import StudyDesign
 
 
@@ -21,7 +22,7 @@ class NotReady(Conflict):
 
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
 # What unblinding means, in the words of the person who does it; the log keeps them.
-STATEMENT = (
+STATEMENT = said(
     "I unblind this study. I know that nobody reads in it any more, that its readings stay as they "
     "are now, and that from now on its coordinators see diagnoses, predictions and results."
 )
@@ -50,8 +51,11 @@ def create_study(
     code = code.strip()
     if not CODE.fullmatch(code) or code == "new":
         raise InvalidInput(
-            f'"{code}" cannot name a study: use 2 to 40 small letters, digits and hyphens, '
-            "for example bcc-2027."
+            said(
+                '"{code}" cannot name a study: use 2 to 40 small letters, digits and hyphens, for '
+                "example bcc-2027.",
+                code=code,
+            )
         )
     title, instructions = check_words(title, instructions)
     if design is not None:
@@ -67,7 +71,7 @@ def create_study(
         created_by=by.id,
     )
     if study is None:  # perhaps another coordinator's, which this one cannot see
-        raise Conflict(f'There is already a study named "{code}".')
+        raise Conflict(said('There is already a study named "{code}".', code=code))
     if design is not None:
         protocols.set_design(connection, study, design)
     return study
@@ -85,7 +89,7 @@ def design_of(connection: Connection, *, study: studies.Study) -> StudyDesign:
     """Return the settings of a study of the actor's; raises NotFound."""
     found = protocols.design_of(connection, study.id)
     if found is None:
-        raise NotFound(f'There is no study named "{study.code}" among yours.')
+        raise NotFound(said('There is no study named "{code}" among yours.', code=study.code))
     return found
 
 
@@ -112,7 +116,7 @@ def find_study(connection: Connection, *, code: str) -> studies.Study:
     """Return a study of the actor's; raises NotFound, also when it is somebody else's."""
     found = studies.study_by_code(connection, code)
     if found is None:
-        raise NotFound(f'There is no study named "{code}" among yours.')
+        raise NotFound(said('There is no study named "{code}" among yours.', code=code))
     return found
 
 
@@ -144,11 +148,17 @@ def close_study(connection: Connection, *, study: studies.Study, by: Account) ->
 def refuse_unless_closed(study: studies.Study) -> None:
     """Raise Conflict, saying what comes first, where a study cannot be unblinded now."""
     if study.state == "unblinded":
-        raise Conflict(f'The study "{study.code}" is unblinded already; its results are open.')
+        raise Conflict(
+            said('The study "{code}" is unblinded already; its results are open.', code=study.code)
+        )
     if study.state != "closed":
         raise Conflict(
-            f'The study "{study.code}" is {study.state}. Unblinding follows closing, so that no '
-            "reading can be made by somebody who knows the results."
+            said(
+                'The study "{code}" is {state}. Unblinding follows closing, so that no reading can '
+                "be made by somebody who knows the results.",
+                code=study.code,
+                state=said(study.state),
+            )
         )
 
 

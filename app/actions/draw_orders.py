@@ -6,6 +6,7 @@ from app.db import allocations, studies
 from app.db.session import Connection
 from app.domain.allocation import ALGORITHMS, allocate, order_sha256
 from app.domain.errors import Conflict, NotFound
+from app.domain.sentences import said
 
 
 def enrol_reader(connection: Connection, *, study: UUID, reader: UUID) -> None:
@@ -14,7 +15,13 @@ def enrol_reader(connection: Connection, *, study: UUID, reader: UUID) -> None:
     if found is None:
         raise NotFound("There is no such study.")
     if found.state not in {"draft", "open"}:
-        raise Conflict(f'The study "{found.code}" is {found.state}; no reader can join it.')
+        raise Conflict(
+            said(
+                'The study "{code}" is {state}; no reader can join it.',
+                code=found.code,
+                state=said(found.state),
+            )
+        )
     studies.enrol(connection, study=study, reader=reader)
     if found.state == "open":
         draw_missing_orders(connection, study=study)
@@ -32,7 +39,11 @@ def draw_missing_orders(connection: Connection, *, study: UUID) -> None:
     if found.algorithm not in ALGORITHMS:
         known = " and ".join(sorted(ALGORITHMS))
         raise Conflict(
-            f"The study's order is drawn by {found.algorithm}; this version knows {known}."
+            said(
+                "The study's order is drawn by {algorithm}; this version knows {known}.",
+                algorithm=found.algorithm,
+                known=known,
+            )
         )
     plans = allocations.plans_of(connection, study, found)
     plan = plans.opening

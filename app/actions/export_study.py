@@ -27,6 +27,7 @@ from app.domain.counted import (
 )
 from app.domain.errors import Conflict
 from app.domain.scores import malignancy_score
+from app.domain.sentences import said
 
 Cell = Callable[[results.ExportedReading], object]
 
@@ -243,8 +244,12 @@ def check_frozen(connection: Connection, *, study: Study) -> str:
     """
     if study.state != "unblinded":
         raise Conflict(
-            f'The study "{study.code}" is {study.state}. Readings with truth leave the system '
-            "only after unblinding."
+            said(
+                'The study "{code}" is {state}. Readings with truth leave the system only after '
+                "unblinding.",
+                code=study.code,
+                state=said(study.state),
+            )
         )
     digest = results.current_data_sha256(connection, study.id)
     if digest != study.data_sha256:

@@ -12,6 +12,7 @@ from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
 from app.domain.errors import Conflict, InvalidInput, Problem, to_mend
 from app.domain.image_quality import flags
 from app.domain.scores import DIAGNOSES
+from app.domain.sentences import said
 from app.image_decoding import CleanImage
 from app.image_source import ImageSource
 from app.imaging import ImageCleaner
@@ -20,7 +21,7 @@ from app.storage import Storage
 Progress = Callable[[int, int], None]  # images done, images in all
 
 # What a person says who imports pictures; the form and the command show this very sentence.
-ATTESTATION = (
+ATTESTATION = said(
     "I have looked at every picture: none shows a face, a name, a date or other text that tells "
     "who the patient is."
 )
@@ -237,7 +238,11 @@ class _Check:
 def _refuse_problems(report: ImportReport) -> None:
     if report.problems:
         raise InvalidInput(
-            f"Nothing was imported: {report.file.name} has {to_mend(report.problems)}.",
+            said(
+                "Nothing was imported: {name} has {things}.",
+                name=report.file.name,
+                things=to_mend(report.problems),
+            ),
             report.problems,
         )
 
@@ -253,7 +258,11 @@ def _begin(
 ) -> _Check:
     if study.state not in {"draft", "open"}:
         raise Conflict(
-            f'The study "{study.code}" is {study.state}: cases are imported before it is closed.'
+            said(
+                'The study "{code}" is {state}: cases are imported before it is closed.',
+                code=study.code,
+                state=said(study.state),
+            )
         )
     with database.begin(Role.COORDINATOR, actor=by.id) as connection:
         codes = cases.known_codes(connection, study.id)

@@ -13,6 +13,7 @@ from app.db import accounts, people
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account, Part
 from app.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from app.domain.sentences import said
 
 INVITATION = timedelta(days=7)
 
@@ -29,7 +30,7 @@ def invite(
     """Store an invitation and return its token, which is shown once and not kept."""
     email = email.strip().lower()
     if not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
-        raise InvalidInput(f'"{email}" is not an e-mail address.')
+        raise InvalidInput(said('"{email}" is not an e-mail address.', email=email))
     token = secrets.token_urlsafe(32)
     accounts.insert_invitation(
         connection,
@@ -122,7 +123,11 @@ def _existing_account(
         raise InvalidInput("This is not the password of your account.")
     if not invitation.role.suits(found.account.role):
         raise NotAllowed(
-            f"The account of this address is a {found.account.role}'s. "
-            f"To take part as {invitation.role} needs an account with another e-mail address."
+            said(
+                "The account of this address is a {role}'s. To take part as {other} needs an "
+                "account with another e-mail address.",
+                role=said(found.account.role),
+                other=said(invitation.role),
+            )
         )
     return found.account

@@ -6,13 +6,17 @@ from datetime import datetime
 from app.db import additions, people, protocols
 from app.db.session import Connection
 from app.db.studies import Study
+from app.domain.sentences import listed, said
 
 WORDS = {
-    "title": "the title",
-    "instructions": "the instructions",
-    "cases_per_sitting": "the cases per sitting",
+    "title": said("the title"),
+    "instructions": said("the instructions"),
+    "cases_per_sitting": said("the cases per sitting"),
 }
-KINDS = {"void": "Voided", "correct": "Corrected"}
+KINDS = {
+    "void": said("Voided the {phase} reading of case {code} by {name}"),
+    "correct": said("Corrected the {phase} reading of case {code} by {name}"),
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,9 @@ def list_deviations(connection: Connection, *, study: Study) -> list[Deviation]:
         Deviation(
             row.added_at,
             row.author_name,
-            f"Added {row.cases} case{'' if row.cases == 1 else 's'} at the end of every order",
+            said("Added {cases} cases at the end of every order", cases=row.cases)
+            if row.cases != 1
+            else said("Added 1 case at the end of every order"),
             row.reason,
         )
         for row in additions.additions_of(connection, study.id)
@@ -49,9 +55,9 @@ def list_deviations(connection: Connection, *, study: Study) -> list[Deviation]:
         Deviation(
             row.made_at,
             row.author_name,
-            f"Brought case {row.case_code} back"
+            said("Brought case {code} back", code=row.case_code)
             if row.undone
-            else f"Excluded case {row.case_code}",
+            else said("Excluded case {code}", code=row.case_code),
             row.reason,
         )
         for row in protocols.exclusions_of(connection, study.id)
@@ -60,7 +66,11 @@ def list_deviations(connection: Connection, *, study: Study) -> list[Deviation]:
         Deviation(
             row.made_at,
             row.author_name,
-            f"Set the washout of {names.get(row.reader_id, 'a reader')} to {row.days} days",
+            said(
+                "Set the washout of {name} to {days} days",
+                name=names.get(row.reader_id, "a reader"),
+                days=row.days,
+            ),
             row.reason,
         )
         for row in protocols.overrides_of(connection, study.id)
@@ -69,8 +79,12 @@ def list_deviations(connection: Connection, *, study: Study) -> list[Deviation]:
         Deviation(
             row.made_at,
             row.author_name,
-            f"{KINDS[row.kind]} the {row.phase} reading of case {row.case_code} by "
-            f"{names.get(row.reader_id, 'a reader')}",
+            said(
+                KINDS[row.kind],
+                phase=said(row.phase),
+                code=row.case_code,
+                name=names.get(row.reader_id, "a reader"),
+            ),
             row.reason,
         )
         for row in protocols.corrections_of(connection, study.id)
@@ -79,5 +93,9 @@ def list_deviations(connection: Connection, *, study: Study) -> list[Deviation]:
 
 
 def _amended(version: protocols.ProtocolVersion) -> str:
-    changed = " and ".join(WORDS.get(name, name) for name in version.changed)
-    return f"Amended {changed} (version {version.number} of the protocol)"
+    changed = listed([WORDS.get(name) or said(name) for name in version.changed])
+    return said(
+        "Amended {changed} (version {number} of the protocol)",
+        changed=changed,
+        number=version.number,
+    )

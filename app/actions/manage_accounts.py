@@ -17,6 +17,7 @@ from app.db import accounts, languages, own_account, second_factors
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import Conflict, InvalidInput, NotFound, SignInNeeded
+from app.domain.sentences import said
 
 IDLE = timedelta(minutes=60)
 ABSOLUTE = timedelta(hours=12)
@@ -58,12 +59,12 @@ def add_account(
     """Store a new account; raises InvalidInput or Conflict with the sentence."""
     email, name = email.strip().lower(), name.strip()
     if not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
-        raise InvalidInput(f'"{email}" is not an e-mail address.')
+        raise InvalidInput(said('"{email}" is not an e-mail address.', email=email))
     if not 1 <= len(name) <= 200 or "\x00" in name:  # noqa: PLR2004 - the column's bound
         raise InvalidInput("Give a name of 1 to 200 characters.")
     hashed = passwords.hash_new_password(password, email=email)
     if accounts.credentials_of(connection, email):
-        raise Conflict(f"There is already an account for {email}.")
+        raise Conflict(said("There is already an account for {email}.", email=email))
     account = accounts.insert_account(
         connection, email=email, name=name, role=role, password_hash=hashed
     )

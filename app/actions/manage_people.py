@@ -41,7 +41,12 @@ def write_consent_text(connection: Connection, *, study: Study, text: str, by: A
     """Store a further version of the consent text; readers are asked anew."""
     text = text.strip()
     if not 1 <= len(text) <= LONGEST_TEXT or "\x00" in text:
-        raise InvalidInput(f"Give the consent text, in 1 to {LONGEST_TEXT:,} characters.")
+        raise InvalidInput(
+            said(
+                "Give the consent text, in 1 to {longest_text:,} characters.",
+                longest_text=LONGEST_TEXT,
+            )
+        )
     newest = people.newest_consent_text(connection, study.id)
     if newest is not None and newest.text == text:
         raise InvalidInput("This is the text that holds already. No new version was made.")
@@ -86,7 +91,12 @@ def change_part(
     """End somebody's part in a study, or give it back; a coordinator's does not end."""
     reason = reason.strip()
     if not 1 <= len(reason) <= LONGEST_REASON or "\x00" in reason:
-        raise InvalidInput(f"Give the reason, in 1 to {LONGEST_REASON:,} characters.")
+        raise InvalidInput(
+            said(
+                "Give the reason, in 1 to {longest_reason:,} characters.",
+                longest_reason=LONGEST_REASON,
+            )
+        )
     if part is Part.COORDINATOR:
         raise InvalidInput("A coordinator's part does not end.")
     people.insert_membership(
@@ -111,7 +121,12 @@ def find_reader(connection: Connection, *, study: Study, reader: UUID) -> people
 def _years(text: str) -> int:
     text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= MOST_YEARS):  # noqa: PLR2004
-        raise InvalidInput(f"Give your years of experience as a whole number, 0 to {MOST_YEARS}.")
+        raise InvalidInput(
+            said(
+                "Give your years of experience as a whole number, 0 to {most_years}.",
+                most_years=MOST_YEARS,
+            )
+        )
     return int(text)
 
 

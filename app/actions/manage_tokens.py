@@ -12,6 +12,7 @@ from app.db import accounts, api_tokens
 from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.errors import InvalidInput, NotFound
+from app.domain.sentences import said
 
 PREFIX = "reread_"  # so that a token is known as one where it must not be
 # What a token may be for; a token has one or several of them.
@@ -36,12 +37,17 @@ def make_token(
     """Store a token and return it: this once, it is not kept."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise InvalidInput(f"Name what the token is for, in 1 to {LONGEST_NAME} characters.")
+        raise InvalidInput(
+            said(
+                "Name what the token is for, in 1 to {longest_name} characters.",
+                longest_name=LONGEST_NAME,
+            )
+        )
     chosen = [scope for scope in SCOPES if scope in scopes]
     if not chosen or set(scopes) - set(SCOPES):
         raise InvalidInput("Choose what the token may do: one box or more.")
     if days not in DAYS:
-        raise InvalidInput(f"A token holds for {', '.join(map(str, DAYS))} days.")
+        raise InvalidInput(said("A token holds for {names} days.", names=", ".join(map(str, DAYS))))
     token = PREFIX + secrets.token_urlsafe(32)
     api_tokens.insert_token(
         connection,

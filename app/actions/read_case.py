@@ -12,6 +12,7 @@ from app.db import cases, people, readings
 from app.db.session import Connection
 from app.domain.errors import Conflict, NotFound
 from app.domain.reading import LockedCall, Phase, ReadingState, Submission, Viewing
+from app.domain.sentences import said
 
 NO_CASE = "There is no such case."
 
@@ -43,7 +44,7 @@ def find_reader_study(connection: Connection, *, code: str) -> readings.ReaderSt
     """Return a study the actor reads in; raises NotFound."""
     found = readings.reader_study(connection, code)
     if found is None:
-        raise NotFound(f'There is no study named "{code}" among yours.')
+        raise NotFound(said('There is no study named "{code}" among yours.', code=code))
     return found
 
 
@@ -178,8 +179,13 @@ def _lock(
         raise FormUsed("This form was used for another call. Choose again; nothing was locked.")
     if not submission.repeats(earlier):
         raise AlreadyLocked(
-            f"Your {phase} call for this case is already locked: {earlier.call}, "
-            f"{earlier.confidence} % sure. It was not changed."
+            said(
+                "Your {phase} call for this case is already locked: {call}, {confidence} % sure. "
+                "It was not changed.",
+                phase=said(phase),
+                call=earlier.call,
+                confidence=earlier.confidence,
+            )
         )
 
 

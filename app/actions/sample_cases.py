@@ -8,77 +8,97 @@ import io
 import zipfile
 from pathlib import Path
 
+from app.domain.sentences import said
+
 FOLDER = Path(__file__).resolve().parents[2] / "demo"
 CASES = 6
 
 # What, then the column in our own table, in the ISIC archive's and in PAD-UFES-20, then a note.
 Explained = tuple[str, str, str, str, str]
 COLUMNS: tuple[Explained, ...] = (
-    ("Image *", "image", "isic_id", "img_id", "the file name in the ZIP, without folders"),
     (
-        "Diagnosis *",
+        said("Image *"),
+        "image",
+        "isic_id",
+        "img_id",
+        said("the file name in the ZIP, without folders"),
+    ),
+    (
+        said("Diagnosis *"),
         "diagnosis",
         "diagnosis_1 … diagnosis_5, or diagnosis",
         "diagnostic",
-        (
+        said(
             "BCC or SK (SEK), or in full; other rows are refused. Left out where an adjudicator "
             "records it"
         ),
     ),
     (
-        "Case",
+        said("Case"),
         "case_id",
         "case_id",
         "case_id",
-        (
+        said(
             "letters A to Z, digits, _ . -; empty: the image's name; rows with the same one are "
             "one case of several images"
         ),
     ),
     (
-        "How it was diagnosed",
+        said("How it was diagnosed"),
         "diagnosis_confirm",
         "diagnosis_confirm_type",
         "biopsed",
-        "for example histopathology",
+        said("for example histopathology"),
     ),
     (
-        "Kind of image",
+        said("Kind of image"),
         "modality",
         "image_type",
         "",
-        "dermoscopic, clinical or other; PAD-UFES-20 is clinical",
+        said("dermoscopic, clinical or other; PAD-UFES-20 is clinical"),
     ),
     (
-        "Patient, lesion",
+        said("Patient, lesion"),
         "patient_id, lesion_id",
         "patient_id, lesion_id",
         "patient_id, lesion_id",
-        "your own pseudonyms, no names; two cases of one patient can be told so",
+        said("your own pseudonyms, no names; two cases of one patient can be told so"),
     ),
-    ("Age, sex", "age, sex", "age_approx, sex", "age, gender", "whole years; male, female, other"),
-    ("Site", "anatom_site", "anatom_site_general", "region", "for the baseline table"),
-    ("Skin type", "fitzpatrick", "fitzpatrick_skin_type", "fitspatrick", "1 to 6, or I to VI"),
     (
-        "Training case",
+        said("Age, sex"),
+        "age, sex",
+        "age_approx, sex",
+        "age, gender",
+        said("whole years; male, female, other"),
+    ),
+    (said("Site"), "anatom_site", "anatom_site_general", "region", said("for the baseline table")),
+    (
+        said("Skin type"),
+        "fitzpatrick",
+        "fitzpatrick_skin_type",
+        "fitspatrick",
+        said("1 to 6, or I to VI"),
+    ),
+    (
+        said("Training case"),
         "training",
         "training",
         "training",
-        "yes or no: read first, with the diagnosis afterwards, and never counted",
+        said("yes or no: read first, with the diagnosis afterwards, and never counted"),
     ),
     (
-        "Generated image",
+        said("Generated image"),
         "synthetic",
         "synthetic",
         "synthetic",
-        "yes or no; labelled wherever it shows",
+        said("yes or no; labelled wherever it shows"),
     ),
     (
-        "Scale of the image",
+        said("Scale of the image"),
         "mm_per_pixel",
         "mm_per_pixel",
         "mm_per_pixel",
-        "millimetres in a pixel of the file, for the scale bar; empty where it is not known",
+        said("millimetres in a pixel of the file, for the scale bar; empty where it is not known"),
     ),
 )
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from app.db import cases, jobs, studies
 from app.db.session import Connection
 from app.domain.errors import Conflict
+from app.domain.sentences import said
 
 # Images a job: several batches of the model, so that files and model work side by side. A lost
 # worker loses only what it had not stored yet, a few batches.
@@ -22,7 +23,11 @@ def request_scoring(connection: Connection, *, study: studies.Study, model_versi
         study.state == "open" and study.model_version_id != model_version
     ):
         raise Conflict(
-            f'The study "{study.code}" is {study.state}: its model and predictions are frozen.'
+            said(
+                'The study "{code}" is {state}: its model and predictions are frozen.',
+                code=study.code,
+                state=said(study.state),
+            )
         )
     if study.model_version_id != model_version:
         studies.choose_model(connection, study.id, model_version)

@@ -11,6 +11,7 @@ from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput, Unavailable
+from app.domain.sentences import said
 from app.mail import Message, send
 from app.settings import MailSettings
 
@@ -68,9 +69,18 @@ def own_message(*, email: str, subject: str, text: str) -> Message:
     """Take a letter that the coordinator wrote; raises InvalidInput."""
     subject, text = " ".join(subject.split()), text.strip()
     if not 1 <= len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
-        raise InvalidInput(f"Give a subject of 1 to {LONGEST_SUBJECT} characters.")
+        raise InvalidInput(
+            said(
+                "Give a subject of 1 to {longest_subject} characters.",
+                longest_subject=LONGEST_SUBJECT,
+            )
+        )
     if not 1 <= len(text) <= LONGEST_TEXT or "\x00" in text:
-        raise InvalidInput(f"Give the message, in 1 to {LONGEST_TEXT:,} characters.")
+        raise InvalidInput(
+            said(
+                "Give the message, in 1 to {longest_text:,} characters.", longest_text=LONGEST_TEXT
+            )
+        )
     return Message(email, subject, text)
 
 
@@ -82,8 +92,12 @@ def deliver(mail: MailSettings | None, message: Message) -> Delivery:
     try:
         send(mail, message)
     except Unavailable as refusal:
-        return Delivery(message, sent=False, sentence=f"{refusal} Pass the text on yourself.")
-    return Delivery(message, sent=True, sentence=f"Sent to {message.to}.")
+        return Delivery(
+            message,
+            sent=False,
+            sentence=said("{refusal} Pass the text on yourself.", refusal=refusal),
+        )
+    return Delivery(message, sent=True, sentence=said("Sent to {to}.", to=message.to))
 
 
 def deliver_all(mail: MailSettings | None, messages: Sequence[Message]) -> list[Delivery]:

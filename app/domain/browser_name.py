@@ -1,5 +1,7 @@
 """What a browser calls itself, as people would say it."""
 
+from app.domain.sentences import said
+
 # The first that is found counts: most browsers also name the ones they descend from.
 _BROWSERS = {
     "Edg": "Edge",
@@ -28,5 +30,5 @@ def browser_name(user_agent: str) -> str:
     browser = next((name for mark, name in _BROWSERS.items() if mark in user_agent), None)
     system = next((name for mark, name in _SYSTEMS.items() if mark in user_agent), None)
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or system or "an unknown browser"
+        return said("{browser} on {system}", browser=browser, system=system)
+    return browser or system or said("an unknown browser")

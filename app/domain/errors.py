@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from app.domain.sentences import Sentence, said
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -27,9 +29,11 @@ class Problem:
         return f"{', '.join(place)}: {self.sentence}"
 
 
-def to_mend(problems: Sequence[Problem]) -> str:
+def to_mend(problems: Sequence[Problem]) -> Sentence:
     """Count the problems in words."""
-    return "1 thing to mend" if len(problems) == 1 else f"{len(problems)} things to mend"
+    if len(problems) == 1:
+        return said("1 thing to mend")
+    return said("{count} things to mend", count=len(problems))
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program

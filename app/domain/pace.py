@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from app.domain.reading import ReadingState
+from app.domain.sentences import Sentence, listed, said
 
 # Limits of the monitor; the page states them. None of them changes or drops a reading.
 TOO_FAST = timedelta(seconds=3)  # from the images to the unaided lock
@@ -30,11 +31,11 @@ GLYPHS = {
     ReadingState.FINISHED: "\N{BLACK SQUARE}",
 }
 WORDS = {
-    ReadingState.ASSIGNED: "not shown yet",
-    ReadingState.SERVED: "shown, no call",
-    ReadingState.LOCKED: "unaided call alone",
-    ReadingState.REVEALED: "model shown, call open",
-    ReadingState.FINISHED: "finished",
+    ReadingState.ASSIGNED: said("not shown yet"),
+    ReadingState.SERVED: said("shown, no call"),
+    ReadingState.LOCKED: said("unaided call alone"),
+    ReadingState.REVEALED: said("model shown, call open"),
+    ReadingState.FINISHED: said("finished"),
 }
 GROUP = 10  # cells stand in tens, so that a position can be found by counting
 
@@ -87,10 +88,14 @@ class Pace:
         return found
 
     @property
-    def in_words(self) -> str:
+    def in_words(self) -> Sentence:
         """Say the same as the cells, for those who hear the page."""
-        counts = [f"{number} {WORDS[state]}" for state, number in self.counts.items() if number]
-        return ", ".join(reversed(counts)) or "no order drawn yet"
+        counts = [
+            said("{number} {state}", number=number, state=WORDS[state])
+            for state, number in self.counts.items()
+            if number
+        ]
+        return listed(counts[::-1]) if counts else said("no order drawn yet")
 
     def stalled(self, *, now: datetime, since: datetime) -> bool:
         """Say whether cases are left and no step was made for STALLED, nor since `since`."""

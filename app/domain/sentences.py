@@ -1,5 +1,6 @@
 """English sentences that can be said in another language: the pattern, and what goes into it."""
 
+from collections.abc import Sequence
 from typing import Self
 
 
@@ -23,3 +24,9 @@ class Sentence(str):  # noqa: SLOT000 - a str that carries two things more
 def said(pattern: str, /, **values: object) -> Sentence:
     """Return a sentence that `make languages` finds; without values its braces are braces."""
     return Sentence(pattern, **values)
+
+
+def listed(sentences: Sequence[Sentence]) -> Sentence:
+    """Return one sentence of several parts; there is one at least."""
+    first, *others = sentences
+    return said("{first}, {others}", first=first, others=listed(others)) if others else first

@@ -26,8 +26,26 @@ KEYWORDS = {
     "Problem": (4,),
 }
 JINJA = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}
-# Of app/domain: read by commands alone.
-AT_A_TERMINAL = ("anchor_file.py", "audit_chain.py", "backup.py", "training_images.py")
+# Of app/actions and app/domain: what speaks at a terminal alone.
+AT_A_TERMINAL = (
+    "analyse_file.py",
+    "anchor_file.py",
+    "audit_chain.py",
+    "audit_table.py",
+    "back_up.py",
+    "backup.py",
+    "convert_readings.py",
+    "describe_cases.py",
+    "output_files.py",
+    "plan_power.py",
+    "published_table.py",
+    "register_training.py",
+    "restore_backup.py",
+    "simulate_readers.py",
+    "training_images.py",
+    "verify_files.py",
+    "verify_pack.py",
+)
 # What pages can show; commands and models speak to people at a terminal, in English.
 SOURCES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("templates", "jinja2", "**.html", JINJA),

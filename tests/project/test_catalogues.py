@@ -49,6 +49,12 @@ def test_a_catalogue_has_the_texts_of_the_source_and_no_others(path: Path) -> No
 
 
 @BY_FILE
+def test_every_text_is_translated_and_none_by_guess(path: Path) -> None:
+    lacking = [m.id for m in read(path) if m.id and (m.fuzzy or not all(texts(m)[1]))]
+    assert lacking == []
+
+
+@BY_FILE
 def test_a_translation_has_the_placeholders_and_elements_of_its_source(path: Path) -> None:
     different = [
         (sources, translation)
@@ -60,3 +66,16 @@ def test_a_translation_has_the_placeholders_and_elements_of_its_source(path: Pat
         and placeholders(translation) not in [placeholders(source) for source in sources]
     ]
     assert different == []
+
+
+@BY_FILE
+def test_a_template_can_fill_in_every_translation_of_its_texts(path: Path) -> None:
+    class Anything(dict[str, str]):
+        def __missing__(self, name: str) -> str:
+            return name
+
+    for message in read(path):
+        if any(place.startswith("templates/") for place, _ in message.locations):
+            for translation in texts(message)[1]:
+                # In a template a per cent sign is written twice, as in the source's own texts.
+                assert "%(" not in translation % Anything()
