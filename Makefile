@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test torture install check bench-statistics bench-model bench-reading languages lock clean
+.PHONY: demo test torture install check docs bench-statistics bench-model bench-reading languages lock clean
 
 demo: install
 	$(VENV)/bin/reread demo --port $(PORT)
@@ -34,6 +34,11 @@ check: install
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/djlint --lint templates
+	$(MAKE) --no-print-directory docs
+
+# The manual as a site, in build/site/docs/index.html; a link that leads nowhere is an error.
+docs: install
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --builder html --conf-dir docs . build/site
 
 # Against R in the same run where R has pROC; the last line is JSON, whose "holds" says whether all
 # that is asked is reached.
