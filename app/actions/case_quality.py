@@ -6,6 +6,7 @@ from uuid import UUID
 from app.db.cases import measured_images
 from app.db.session import Connection
 from app.domain.image_quality import flags
+from app.domain.sentences import said
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ def quality_of_cases(connection: Connection, *, study: UUID) -> CaseQuality:
             unmeasured += 1
             continue
         for flag in flags(image.quality):
-            which = f"image {image.position}: " if image.position > 1 else ""
-            sentences.setdefault(image.case_id, []).append(which + flag.sentence)
+            found = flag.sentence
+            if image.position > 1:
+                found = said("image {number}: {flag}", number=image.position, flag=found)
+            sentences.setdefault(image.case_id, []).append(found)
     return CaseQuality(sentences, unmeasured)

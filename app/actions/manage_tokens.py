@@ -17,9 +17,9 @@ from app.domain.sentences import said
 PREFIX = "reread_"  # so that a token is known as one where it must not be
 # What a token may be for; a token has one or several of them.
 SCOPES = {
-    "read": "see studies, cases, readers and their progress",
-    "write": "make studies, import cases, invite",
-    "export": "take readings, log and results of unblinded studies",
+    "read": said("see studies, cases, readers and their progress"),
+    "write": said("make studies, import cases, invite"),
+    "export": said("take readings, log and results of unblinded studies"),
 }
 DAYS = (30, 90, 365)
 LONGEST_NAME = 100

@@ -7,6 +7,8 @@ docs/adr/0012-quality-and-likeness.md. Nothing is refused by them: the person de
 from dataclasses import dataclass
 from typing import Literal
 
+from app.domain.sentences import said
+
 QualityCode = Literal["blur", "size", "exposure"]
 
 # Of copies blurred by a Gaussian of 3 pixels in 512, 97% fall below; of photographs as taken, 2.5%.
@@ -46,12 +48,34 @@ class QualityFlag:
 def flags(quality: ImageQuality) -> tuple[QualityFlag, ...]:
     """Give what the paper excludes photographs for: blur, small size, poor exposure."""
     q = quality
-    blurred = f"perhaps blurred: sharpness {q.sharpness:.1f}, below {MIN_SHARPNESS:.0f}"
-    small = f"small: shorter side {q.shorter_side} pixels, below {MIN_SIDE}"
-    dark = f"dark: mean luminance {q.luminance:.0f} of 255, below {MIN_LUMINANCE:.0f}"
-    bright = f"bright: mean luminance {q.luminance:.0f} of 255, above {MAX_LUMINANCE:.0f}"
-    black = f"black in parts: {q.dark_share:.1%} of its middle, above {MAX_CLIPPED:.0%}"
-    white = f"white in parts: {q.light_share:.1%} of its middle, above {MAX_CLIPPED:.0%}"
+    blurred = said(
+        "perhaps blurred: sharpness {sharpness:.1f}, below {limit:.0f}",
+        sharpness=q.sharpness,
+        limit=MIN_SHARPNESS,
+    )
+    small = said(
+        "small: shorter side {pixels} pixels, below {limit}", pixels=q.shorter_side, limit=MIN_SIDE
+    )
+    dark = said(
+        "dark: mean luminance {luminance:.0f} of 255, below {limit:.0f}",
+        luminance=q.luminance,
+        limit=MIN_LUMINANCE,
+    )
+    bright = said(
+        "bright: mean luminance {luminance:.0f} of 255, above {limit:.0f}",
+        luminance=q.luminance,
+        limit=MAX_LUMINANCE,
+    )
+    black = said(
+        "black in parts: {share:.1%} of its middle, above {limit:.0%}",
+        share=q.dark_share,
+        limit=MAX_CLIPPED,
+    )
+    white = said(
+        "white in parts: {share:.1%} of its middle, above {limit:.0%}",
+        share=q.light_share,
+        limit=MAX_CLIPPED,
+    )
     below = (
         QualityFlag("blur", q.sharpness, MIN_SHARPNESS, blurred),
         QualityFlag("size", q.shorter_side, MIN_SIDE, small),

@@ -53,6 +53,7 @@ SOURCES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("app/web", "python", "**.py", {}),
     ("app/actions", "python", "*.py", {}),
     ("app/domain", "python", "**.py", {}),
+    ("app/languages", "python", "elsewhere.py", {}),
 )
 
 

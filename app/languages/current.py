@@ -4,6 +4,7 @@ from contextvars import ContextVar
 
 from app.domain.sentences import Sentence
 from app.languages.catalogues import ENGLISH, Language
+from app.languages.elsewhere import recognised
 
 # Set once a request, by app/web/languages.py; a program without requests speaks English.
 current: ContextVar[Language] = ContextVar("language", default=ENGLISH)
@@ -24,7 +25,8 @@ def ngettext(one: str, many: str, number: int) -> str:
 def translated(text: str | None) -> str:
     """Return what a refusal, a notice or a name says in the current language, else as it is."""
     if not isinstance(text, Sentence):
-        return gettext(text or "")
+        known = recognised(text) if text and current.get() is not ENGLISH else None
+        return translated(known) if known else gettext(text or "")
     if not text.values:
         return gettext(text.pattern)
     values = {

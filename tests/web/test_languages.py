@@ -1,5 +1,6 @@
 """The language of a page: chosen, else the browser's, else English; files and the API have none."""
 
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.domain.sentences import said
-from app.languages import catalogues
+from app.languages import catalogues, elsewhere
 from app.languages.catalogues import language_named, language_wished
 from app.languages.current import current, translated
 from app.web import formats
@@ -17,6 +18,7 @@ from tests.reading.steps import superuser
 from tests.web.site import Site
 
 CHINESE = "zh_Hans_CN"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -128,6 +130,28 @@ def test_a_sentence_keeps_its_english_and_is_translated_with_its_values() -> Non
     assert translated(sentence) == "此页面供阅片者使用；您登录的身份是协调员。"  # noqa: RUF001
     assert translated("") == translated(None) == ""
     assert translated("Rita's own words") == "Rita's own words"
+
+
+def plain(text: str) -> str:
+    """A text of source code as one line, without the quotes and line breaks between its parts."""
+    return re.sub(r'"\s+f?"', "", text).replace("''", "'")
+
+
+def test_sentences_that_are_made_elsewhere_are_made_there_still() -> None:
+    migrations = plain("".join(p.read_text() for p in (ROOT / "migrations").rglob("*.sql")))
+    statistics = plain("".join(p.read_text() for p in (ROOT / "app" / "statistics").glob("*.py")))
+    for known in elsewhere.OF_THE_DATABASE:
+        assert f"'{re.sub(r'{.*?}', '%', known.removesuffix('.'))}'" in migrations, known
+    for known in elsewhere.OF_THE_STATISTICS:
+        pattern = re.sub(r"\\{\w+\\}", r"\{.+?\}", re.escape(known))
+        assert re.search(pattern, statistics), known
+
+
+@pytest.mark.usefixtures("in_chinese")
+def test_a_sentence_of_the_database_is_known_by_its_pattern() -> None:
+    raised = 'The study "bcc-sk" is closed: nobody reads any more.'
+    assert translated(raised) == "研究“bcc-sk”已关闭：不再有人阅片。"  # noqa: RUF001
+    assert translated("This account is disabled.") == "此账户已停用。"
 
 
 @pytest.mark.usefixtures("in_chinese")
