@@ -1,6 +1,7 @@
 """The API: tokens and nothing else open it; digests, scoped, listed, revocable (A1, A10)."""
 
 import re
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
@@ -8,6 +9,8 @@ from starlette.testclient import TestClient
 
 from app.actions import guessing
 from app.actions.manage_accounts import CONFIRMED
+from app.db.api_tokens import insert_token
+from app.db.session import Role
 from app.domain.audit_chain import event_from_json, verify_chain
 from app.web.access import routes_of
 from tests.conftest import PASSWORD, case_files
@@ -40,6 +43,24 @@ def test_a_token_reads_what_the_pages_show(site: Site) -> None:
     assert (readers["Rita"]["finished"], readers["Rolf"]["finished"]) == (1, 0)
     cases = client.get("/api/v1/studies/bcc-sk/cases").json()
     assert {case["reference_source"] for case in cases} == {"generated"}
+
+
+def test_a1_a_token_of_whoever_coordinates_nothing_opens_nothing(site: Site) -> None:
+    """No page makes one; the database keeps whom a token is of, and this is the door."""
+    token, rita = "reread_" + "t" * 43, site.cast.rita
+    with site.cast.begin(Role.ACCOUNT, rita) as connection:
+        insert_token(
+            connection,
+            account=rita.id,
+            name="of a reader",
+            scopes=ALL,
+            token_sha256=sha256(token.encode()).digest(),
+            now=site.clock(),
+            expires=site.clock() + timedelta(days=1),
+        )
+    answer = program(site, token).get("/api/v1/studies")
+    assert answer.status_code == 403
+    assert "tokens of coordinators" in answer.json()["sentence"]
 
 
 def test_b8_b9_no_answer_holds_a_call_a_diagnosis_or_a_probability(site: Site) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import psycopg
 import pytest
 from httpx2 import Response
 from joserfc import jwt
@@ -497,6 +498,21 @@ def test_only_an_administrator_unbinds_an_account_and_the_log_says_who(
     provider.subject = "Rita anew"
     browser, _ = through(site)
     assert is_signed_in(browser)
+
+
+def test_l8_a_bond_is_not_altered_even_by_the_superuser(hospital: tuple[Provider, Site]) -> None:
+    _, site = hospital
+    through(site)
+    for deed in (
+        "UPDATE provider_identity SET account_id = (SELECT id FROM account WHERE name = 'Cora')",
+        "UPDATE provider_identity SET subject = 'mine'",
+        "TRUNCATE provider_identity",
+    ):
+        with (
+            pytest.raises(psycopg.Error, match="never changed or removed"),
+            superuser(site.cast, replica=True) as owner,
+        ):
+            owner.execute(deed)
 
 
 def test_p7_whoever_is_erased_is_known_by_no_provider(hospital: tuple[Provider, Site]) -> None:
