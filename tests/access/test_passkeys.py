@@ -132,7 +132,9 @@ def copied(device: Device) -> Device:
 
 
 FORGED: dict[str, Callable[[Device], None]] = {
-    "made for another site": lambda d: setattr(d, "origin", "https://reread.example.org.evil"),
+    "made for another site": lambda d: setattr(
+        d, "origin", "https://reread.example.org.evil.example"
+    ),
     "over http": lambda d: setattr(d, "origin", "http://reread.example.org"),
     "on another port": lambda d: setattr(d, "origin", ORIGIN + ":8443"),
     "for another host": lambda d: setattr(d, "host", "example.org"),
@@ -407,7 +409,7 @@ def test_p7_whoever_is_erased_has_none(secured: Site) -> None:
         ("https://reread.example.org:8443", PasskeySite(HOST, ORIGIN + ":8443")),
         ("http://localhost:8000", PasskeySite("localhost", "http://localhost:8000")),
         ("http://reread.example.org", None),
-        ("https://192.0.2.7", None),
+        ("https://127.0.0.1", None),
         ("https://[::1]", None),
         ("http://127.0.0.1:8000", None),
         (None, None),

@@ -26,6 +26,7 @@ from app.domain.audit_chain import (
 )
 from app.domain.errors import InvalidInput, NotAllowed
 from tests.conftest import Cast
+from tests.database.test_append_only import copy_alone
 from tests.pack.forging import rehashed, renumbered
 from tests.reading.additions import bring_more
 from tests.reading.steps import (
@@ -34,6 +35,7 @@ from tests.reading.steps import (
     finish,
     lock,
     override_although_sequential,
+    readmit,
     rows_of_people,
     rows_of_seen_before,
     superuser,
@@ -55,6 +57,8 @@ def finished(open_copy: Cast) -> Cast:
             by=open_copy.cora,
         )
     exclude(open_copy)
+    readmit(open_copy)
+    exclude(open_copy)
     bring_more(open_copy, 1)
     override_although_sequential(open_copy)
     for _ in range(4):
@@ -64,6 +68,7 @@ def finished(open_copy: Cast) -> Cast:
     correct(open_copy)
     rows_of_people(open_copy)
     rows_of_seen_before(open_copy)
+    copy_alone(open_copy)
     unblind(open_copy)
     return open_copy
 
