@@ -78,7 +78,9 @@ def build_app(
     app.state.metrics = Metrics()
     app.state.readiness = ReadinessCheck(database, storage, clock)
     app.state.services = Services(settings, database, storage, clock, provider_named)
+    # A request is matched in this order, and readers' steps are what is asked for most.
     for corner in (
+        reading_room,
         accounts,
         language,
         own_account,
@@ -101,7 +103,6 @@ def build_app(
         audit,
         joining,
         letters,
-        reading_room,
         keys,
         results,
         models,

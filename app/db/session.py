@@ -100,7 +100,7 @@ class Database:
         self.wait = wait  # seconds until "busy" is said
         self._replica_url = replica_url or url
         self._secret = secret
-        self._size = connections
+        self.connections = connections
         self._prepares = prepares
         self._pools: dict[tuple[str, Role], ConnectionPool[Connection]] = {}
         self._lock = Lock()
@@ -159,7 +159,7 @@ class Database:
                     role_conninfo(url, role, secret=self._secret),
                     kwargs={} if self._prepares else {"prepare_threshold": None},
                     min_size=0,
-                    max_size=self._size,
+                    max_size=self.connections,
                     timeout=self.wait,
                     # The pool's own pauses between tries double for five minutes; after two
                     # seconds it gives up, and the next request tries at once.

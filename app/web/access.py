@@ -16,7 +16,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.actions.manage_accounts import identify, password_is_fresh
-from app.db.second_factors import second_factor_of
+from app.db.second_factors import SecondFactor, second_factor_of
 from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import (
@@ -29,53 +29,64 @@ from app.domain.errors import (
 from app.domain.sentences import said
 from app.web.api_access import token_exports, token_reads, token_writes
 from app.web.cookies import session_token
-from app.web.services import services_of
-from app.web.turns import Turn
+from app.web.services import Services, services_of
+from app.web.turns import Turn, in_turn
 
 
-def anyone(request: Request) -> Account | None:
+async def anyone(request: Request) -> Account | None:
     """Permission: nobody need be signed in; gives whoever is."""
     token = session_token(request)
     if not token:
         return None
-    services = services_of(request)
-    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
-        try:
-            return identify(connection, token=token, now=services.clock())
-        except SignInNeeded:
-            return None
+    try:
+        return await _owner_of(request, token)
+    except SignInNeeded:
+        return None
 
 
-def enrolling(request: Request) -> Account:
+async def enrolling(request: Request) -> Account:
     """Permission: any account, also one that must yet set up its second factor."""
     token = session_token(request)
     if not token:
         raise SignInNeeded("Sign in first.")
-    services = services_of(request)
-    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
-        found = identify(connection, token=token, now=services.clock())
+    found = await _owner_of(request, token)
     request.state.account = found  # whose request it is, for the log of refusals
     return found
 
 
-def signed_in(request: Request) -> Account:
+async def _owner_of(request: Request, token: str) -> Account:
+    """Return whose session it is; raises SignInNeeded."""
+    services = services_of(request)
+
+    def ask() -> Account:
+        with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+            return identify(connection, token=token, now=services.clock())
+
+    return await in_turn(services, ask)
+
+
+async def signed_in(request: Request) -> Account:
     """Permission: any account, with its second factor where this installation asks for one."""
-    account = enrolling(request)
+    account = await enrolling(request)
     services = services_of(request)
     asked = services.settings.second_factor
     if asked == "everybody" or (
         asked == "all-but-readers" and account.role is not AccountRole.READER
     ):
-        with services.database.begin(Role.ACCOUNT, actor=None) as connection:
-            factor = second_factor_of(connection, account.id)
+        factor = await in_turn(services, lambda: _second_factor_of(services, account))
         if factor is None or factor.confirmed_at is None:
             raise SecondFactorNeeded("Set up your second factor first: /account/second-factor")
     return account
 
 
-def reader_only(request: Request) -> Account:
+def _second_factor_of(services: Services, account: Account) -> SecondFactor | None:
+    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+        return second_factor_of(connection, account.id)
+
+
+async def reader_only(request: Request) -> Account:
     """Permission: a reader."""
-    account = signed_in(request)
+    account = await signed_in(request)
     if account.role is not AccountRole.READER:
         raise NotAllowed(
             said(
@@ -85,9 +96,9 @@ def reader_only(request: Request) -> Account:
     return account
 
 
-def coordinator_only(request: Request) -> Account:
+async def coordinator_only(request: Request) -> Account:
     """Permission: a coordinator."""
-    account = signed_in(request)
+    account = await signed_in(request)
     if account.role is not AccountRole.COORDINATOR:
         raise NotAllowed(
             said(
@@ -98,9 +109,9 @@ def coordinator_only(request: Request) -> Account:
     return account
 
 
-def administrator_only(request: Request) -> Account:
+async def administrator_only(request: Request) -> Account:
     """Permission: an administrator of the installation."""
-    account = signed_in(request)
+    account = await signed_in(request)
     if account.role is not AccountRole.ADMINISTRATOR:
         raise NotAllowed(
             said(
@@ -227,11 +238,15 @@ def _as_administrator(
     yield from _connect(request, Role.ACCOUNT, account.id)
 
 
-def _password_is_fresh(request: Request) -> bool:
+async def _password_is_fresh(request: Request) -> bool:
     """Say whether the password was entered a short while ago; the page asks for it otherwise."""
     services = services_of(request)
-    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
-        return password_is_fresh(connection, token=session_token(request), now=services.clock())
+
+    def ask() -> bool:
+        with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+            return password_is_fresh(connection, token=session_token(request), now=services.clock())
+
+    return await in_turn(services, ask)
 
 
 def _fresh_password(fresh: Annotated[bool, Depends(_password_is_fresh)]) -> None:

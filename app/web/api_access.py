@@ -15,7 +15,7 @@ from app.db.session import Connection, Role
 from app.domain.access import Account, AccountRole
 from app.domain.errors import NotAllowed, SignInNeeded
 from app.web.services import services_of
-from app.web.turns import Turn
+from app.web.turns import Turn, in_turn
 
 PREFIX = "/api/"
 
@@ -25,18 +25,24 @@ _Bearer = Annotated[
 ]
 
 
-def _holder(request: Request, sent: HTTPAuthorizationCredentials | None, scope: str) -> Account:
+async def _holder(
+    request: Request, sent: HTTPAuthorizationCredentials | None, scope: str
+) -> Account:
     if sent is None:
         raise SignInNeeded("Send a token: Authorization: Bearer reread_...")
-    services = services_of(request)
-    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
-        found = bearer_of(
-            connection,
-            token=sent.credentials,
-            scope=scope,
-            address=request.client.host if request.client else "unknown",
-            now=services.clock(),
-        )
+    services, token = services_of(request), sent.credentials
+
+    def ask() -> Account | NoBearer:
+        with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+            return bearer_of(
+                connection,
+                token=token,
+                scope=scope,
+                address=request.client.host if request.client else "unknown",
+                now=services.clock(),
+            )
+
+    found = await in_turn(services, ask)
     if isinstance(found, NoBearer):
         request.state.account = found.owner  # whose request it is, for the log of refusals
         raise NotAllowed(found.sentence) if found.owner else SignInNeeded(found.sentence)
@@ -46,19 +52,19 @@ def _holder(request: Request, sent: HTTPAuthorizationCredentials | None, scope: 
     return found
 
 
-def token_reads(request: Request, sent: _Bearer) -> Account:
+async def token_reads(request: Request, sent: _Bearer) -> Account:
     """Permission: a token with the scope "read"."""
-    return _holder(request, sent, "read")
+    return await _holder(request, sent, "read")
 
 
-def token_writes(request: Request, sent: _Bearer) -> Account:
+async def token_writes(request: Request, sent: _Bearer) -> Account:
     """Permission: a token with the scope "write"."""
-    return _holder(request, sent, "write")
+    return await _holder(request, sent, "write")
 
 
-def token_exports(request: Request, sent: _Bearer) -> Account:
+async def token_exports(request: Request, sent: _Bearer) -> Account:
     """Permission: a token with the scope "export"."""
-    return _holder(request, sent, "export")
+    return await _holder(request, sent, "export")
 
 
 TokenReads = Annotated[Account, Depends(token_reads)]

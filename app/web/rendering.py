@@ -39,6 +39,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        auto_reload=False,  # a process keeps the templates it began with
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

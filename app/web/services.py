@@ -13,7 +13,8 @@ from app.identity_provider import IdentityProvider
 from app.settings import Settings
 from app.storage import Storage
 
-AT_ONCE = 30  # requests at work; fewer than anyio has threads for their parts (turns.py)
+# Both together are fewer than anyio has threads (40).
+MOST_TURNS, FETCHES = 20, 16
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,12 @@ class Services:
     storage: Storage
     clock: Callable[[], datetime]  # UTC; tests hand in their own
     provider: IdentityProvider | None = None  # where people may sign in beside the password
-    turns: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(AT_ONCE))
+    turns: anyio.Semaphore = field(init=False)  # of requests at work in the database (turns.py)
+    fetches: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(FETCHES))
+
+    def __post_init__(self) -> None:
+        turns = min(self.database.connections, MOST_TURNS)
+        object.__setattr__(self, "turns", anyio.Semaphore(turns))
 
 
 def services_of(request: Request) -> Services:

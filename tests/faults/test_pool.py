@@ -2,16 +2,20 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx2
 import pytest
+from fastapi.dependencies.models import Dependant
 
 from app.db.session import Database, Role
 from app.domain.reading import ReadingState
 from app.main import build_site, utc_now
 from app.settings import Settings
+from app.web.access import PERMISSIONS, _password_is_fresh, routes_of
+from app.web.turns import a_turn
 from tests.conftest import Cast
 from tests.reading.steps import bring_to, superuser
 from tests.web.live import serving
@@ -45,13 +49,30 @@ def test_f4_more_requests_than_threads_and_connections_do_not_wait_for_each_othe
     cast: Cast,
 ) -> None:
     """Each holds a connection while it waits for a thread, or a thread while it waits for one."""
-    bring_to(cast, cast.rita, ReadingState.SERVED)
+    assignment = bring_to(cast, cast.rita, ReadingState.SERVED)
+    asked = ["/studies/bcc-sk/read", f"/readings/{assignment}/images/1"] * (AT_ONCE // 2)
     patience = 100.0
     with small_site(cast, wait=patience) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         began = time.monotonic()
-        answers = list(pool.map(lambda _: client.get("/studies/bcc-sk/read"), range(AT_ONCE)))
+        answers = list(pool.map(client.get, asked))
         assert {answer.status_code for answer in answers} == {200}
         assert time.monotonic() - began < patience
+
+
+def test_f4_who_asks_is_known_before_a_turn_is_kept(open_site: Site) -> None:
+    """Whoever has a turn never waits for another one: a crowd of them would wait for ever."""
+    for route in routes_of(open_site.app):
+        calls = list(in_order(route.dependant))
+        if a_turn in calls:
+            known = calls[: calls.index(a_turn)]
+            asking = [one for one in calls if one in {*PERMISSIONS, _password_is_fresh}]
+            assert set(asking) <= set(known), route.path
+
+
+def in_order(dependant: Dependant) -> Iterator[object]:
+    for inner in dependant.dependencies:
+        yield from in_order(inner)
+    yield dependant.call
 
 
 def test_f4_slow_queries_end_in_a_bounded_wait_and_a_clear_answer(cast: Cast) -> None:

@@ -1,6 +1,8 @@
 """What is deployed: the compose file, the Dockerfile, and the locks they install from."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,20 @@ def compose() -> dict[str, Any]:
 
 def packages(lock: Path) -> dict[str, str]:
     return dict(PINNED.findall(lock.read_text()))
+
+
+def fits_the_specification(file: Path) -> bool:
+    """Ask the schema of the Compose specification, which check-jsonschema brings."""
+    asked = ["check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
+    return subprocess.run([sys.executable, "-m", *asked], check=False).returncode == 0  # noqa: S603
+
+
+def test_the_compose_file_fits_the_compose_specification(tmp_path: Path) -> None:
+    assert fits_the_specification(ROOT / "docker-compose.yml")
+    wrong = tmp_path / "docker-compose.yml"
+    text = (ROOT / "docker-compose.yml").read_text()
+    wrong.write_text(text.replace("replicas: 2", "replica: 2"))
+    assert not fits_the_specification(wrong)
 
 
 def test_the_server_has_the_major_version_of_the_embedded_postgres(compose: dict[str, Any]) -> None:

@@ -132,7 +132,7 @@ def show_log(
 
 @router.get("/log.jsonl")
 def download_log(
-    _viewer: AdministratorOnly, connection: AdministratorConnection, _fresh: FreshPassword
+    _viewer: AdministratorOnly, _fresh: FreshPassword, connection: AdministratorConnection
 ) -> Response:
     """Give the whole of it, one event a line, as a chain that can be checked."""
     _note_look(connection, "log.jsonl")

@@ -39,8 +39,8 @@ NOT_CONFIRMED = said(
 @router.get("/readers")
 def show_readers(
     viewer: CoordinatorOnly,
-    connection: CoordinatorConnection,
     fresh: PasswordIsFresh,
+    connection: CoordinatorConnection,
     code: str,
 ) -> Response:
     """Show who takes part in the study, and how far its readers are."""

@@ -18,6 +18,7 @@ from app.web.access import ReaderConnection, ReaderOnly
 from app.web.reading_pages import AIView, CallForm, ImageView, ReadingRoomPage
 from app.web.rendering import render
 from app.web.services import services_of
+from app.web.turns import fetched, in_turn
 
 router = APIRouter()
 
@@ -70,22 +71,34 @@ def lock_aided(
 
 
 @router.get("/readings/{assignment}/images/{position}")
-def show_image(request: Request, viewer: ReaderOnly, assignment: UUID, position: int) -> Response:
+async def show_image(
+    request: Request, viewer: ReaderOnly, assignment: UUID, position: int
+) -> Response:
     """Give an image of a case that was shown to this reader, or is the very next one."""
     services = services_of(request)
-    with services.database.begin(Role.READER, actor=viewer.id) as connection:
-        key = read_case.image_key(connection, assignment_id=assignment, position=position)
+
+    def ask() -> str:
+        with services.database.begin(Role.READER, actor=viewer.id) as connection:
+            return read_case.image_key(connection, assignment_id=assignment, position=position)
+
     # The connection is back before the file is asked for: a slow store holds none.
-    return Response(services.storage.get(key), media_type="image/jpeg")
+    key = await in_turn(services, ask)
+    return Response(await fetched(services, key), media_type="image/jpeg")
 
 
 @router.get("/readings/{assignment}/overlays/{position}")
-def show_overlay(request: Request, viewer: ReaderOnly, assignment: UUID, position: int) -> Response:
+async def show_overlay(
+    request: Request, viewer: ReaderOnly, assignment: UUID, position: int
+) -> Response:
     """Give an overlay after the reveal; before it, the same answer as for a case there is not."""
     services = services_of(request)
-    with services.database.begin(Role.READER, actor=viewer.id) as connection:
-        key = read_case.overlay_key(connection, assignment_id=assignment, position=position)
-    return Response(services.storage.get(key), media_type="image/png")
+
+    def ask() -> str:
+        with services.database.begin(Role.READER, actor=viewer.id) as connection:
+            return read_case.overlay_key(connection, assignment_id=assignment, position=position)
+
+    key = await in_turn(services, ask)
+    return Response(await fetched(services, key), media_type="image/png")
 
 
 def _lock(

@@ -97,9 +97,9 @@ def show_results(
 @router.get("/results/analysis.json")
 def download_analysis(
     viewer: CoordinatorOnly,
+    _fresh: FreshPassword,
     connection: AnalystConnection,
     study: Unblinded,
-    _fresh: FreshPassword,
     subgroup: str | None = None,
 ) -> Response:
     """Give the numbers of the page as `reread analyse` writes them."""
@@ -152,9 +152,9 @@ def show_figure(
 def download_export(
     request: Request,
     viewer: CoordinatorOnly,
+    _fresh: FreshPassword,
     connection: AnalystConnection,
     study: Unblinded,
-    _fresh: FreshPassword,
     name: Literal["readings.csv", "codebook.csv", "export.zip"],
 ) -> Response:
     """Give one file of the export, or the whole of it, which `reread verify` can prove."""

@@ -58,7 +58,7 @@ def create_study(
 
 @router.get("/studies/{code}")
 def show_study(
-    viewer: CoordinatorOnly, connection: CoordinatorConnection, fresh: PasswordIsFresh, code: str
+    viewer: CoordinatorOnly, fresh: PasswordIsFresh, connection: CoordinatorConnection, code: str
 ) -> Response:
     """Show how far a study is and what comes next."""
     return render(_study_page(connection, viewer, code, fresh=fresh))
@@ -75,8 +75,8 @@ def show_progress(
 @router.post("/studies/{code}/score")
 def score_study(
     viewer: CoordinatorOnly,
-    connection: CoordinatorConnection,
     fresh: PasswordIsFresh,
+    connection: CoordinatorConnection,
     code: str,
     model_version: Annotated[str, Form()] = "",
 ) -> Response:
