@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test torture install check docs bench-statistics bench-model bench-reading languages lock clean
+.PHONY: demo test torture install check docs bench-statistics bench-model bench-reading \
+	bench-load bench-scoring bench-sizes languages lock clean
 
 demo: install
 	$(VENV)/bin/reread demo --port $(PORT)
@@ -52,6 +53,18 @@ bench-model: install
 # A hundred cases by keyboard in Chromium, beside the bare writes of the same run; last line as above.
 bench-reading: install
 	@$(VENV)/bin/python bench/reading_pace.py
+
+# Simulated readers over HTTP, beside bare psycopg in the same run; last line as above.
+bench-load: install
+	@$(VENV)/bin/python -m bench.load
+
+# Images a second by one and two workers, beside plain encoding; last line as above.
+bench-scoring: install
+	@$(VENV)/bin/python -m bench.scoring
+
+# Bytes a row, and the size of a very large installation from them (docs/scale.md).
+bench-sizes: install
+	@$(VENV)/bin/python -m bench.sizes
 
 # After changing a text: bring app/languages/*.po up to date; what is new there is to be translated.
 languages: install
