@@ -57,13 +57,16 @@ class Invitation:
 
 
 def credentials_of(connection: Connection, email: str) -> Credentials | None:
-    """Return the credentials of an e-mail address (case does not matter)."""
+    """Return the credentials of an e-mail address; case does not matter, of ASCII letters.
+
+    Of others it would: the Kelvin sign is a "K" to lower() and another mailbox to a mail server.
+    """
     return fetch_one(
         connection,
         Credentials,
         """SELECT id, email, name, role, simulated, password_hash,
                disabled_at IS NOT NULL AS disabled
-           FROM account WHERE email = lower(%s)""",
+           FROM account WHERE email = lower(%s::text COLLATE "C")""",
         [email],
     )
 

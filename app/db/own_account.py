@@ -63,7 +63,7 @@ def device_is_known(connection: Connection, token_sha256: bytes, *, email: str) 
     return fetch_value(
         connection,
         """SELECT a.id FROM known_device d JOIN account a ON a.id = d.account_id
-           WHERE d.token_sha256 = %s AND a.email = lower(%s)""",
+           WHERE d.token_sha256 = %s AND a.email = lower(%s::text COLLATE "C")""",
         [token_sha256, email],
     )
 

@@ -74,6 +74,19 @@ def test_a8_a9_a_link_comes_by_mail_and_sets_a_password(
     assert sign_in(mailing.browser()).status_code == 422
 
 
+def test_a9_no_letter_goes_to_an_address_that_only_looks_the_same(
+    mailing: Site, letters: list[Message]
+) -> None:
+    """The Kelvin sign becomes a k in lower case, and is somebody else's mailbox."""
+    make_account(mailing.cast.database, "kim@example.org", AccountRole.COORDINATOR)
+    assert ask(mailing.browser(), "\N{KELVIN SIGN}im@example.org").status_code == 200
+    assert letters == []
+    assert sign_in(mailing.browser(), "\N{KELVIN SIGN}im@example.org").status_code == 422
+    assert ask(mailing.browser(), "KIM@example.org").status_code == 200
+    assert len(letters) == 1
+    assert sign_in(mailing.browser(), "KIM@example.org").status_code == 303
+
+
 def test_a8_asking_for_a_link_does_not_tell_who_exists(
     mailing: Site, letters: list[Message]
 ) -> None:

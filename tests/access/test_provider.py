@@ -411,6 +411,18 @@ def test_nobody_without_an_account_gets_one(hospital: tuple[Provider, Site], ema
         assert owner.execute("SELECT count(*) FROM account").fetchone() == (4,)
 
 
+def test_an_address_that_only_looks_the_same_is_another(hospital: tuple[Provider, Site]) -> None:
+    """The Kelvin sign becomes a k in lower case, and is somebody else's mailbox."""
+    provider, site = hospital
+    make_account(site.cast.database, "kim@example.org", AccountRole.COORDINATOR)
+    provider.email = "\N{KELVIN SIGN}im@example.org"
+    browser, answer = through(site)
+    assert "no account for you" in refused(site, browser, answer)
+    provider.email = "KIM@Example.org"
+    browser, _ = through(site)
+    assert is_signed_in(browser)
+
+
 def test_a_disabled_account_stays_shut_before_and_after_it_was_bound(
     hospital: tuple[Provider, Site],
 ) -> None:
