@@ -22,6 +22,7 @@ from app.domain.errors import (
     Unavailable,
 )
 from app.domain.sentences import said
+from app.languages.current import here
 from app.logs import request_id
 from app.web.pages import RefusalPage
 from app.web.rendering import render
@@ -88,6 +89,7 @@ def _is_api(request: Request) -> bool:
 def _say(request: Request, page: RefusalPage) -> Response:
     """Answer with a page that helps; programs get its sentence and problems."""
     if not _is_api(request):
+        here.set("/")  # the page is the same to the byte, whatever was asked for
         return render(page, status=page.status)
     said = {"sentence": page.sentence, "problems": [str(problem) for problem in page.problems]}
     needed = {"WWW-Authenticate": "Bearer"} if page.status == SignInNeeded.status else None
