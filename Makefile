@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test torture install check docs bench-statistics bench-model bench-reading \
+.PHONY: demo test torture install check docs bench-statistics bench-model bench-reading bench-export \
 	bench-load bench-scoring bench-sizes languages lock clean
 
 demo: install
@@ -65,6 +65,10 @@ bench-scoring: install
 # Bytes a row, and the size of a very large installation from them (docs/scale.md).
 bench-sizes: install
 	@$(VENV)/bin/python -m bench.sizes
+
+# The pack of 707 cases x 20 readers beside COPY of the same rows; minutes to build; last line as above.
+bench-export: install
+	@$(VENV)/bin/python bench/export.py
 
 # After changing a text: bring app/languages/*.po up to date; what is new there is to be translated.
 languages: install

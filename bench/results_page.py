@@ -122,6 +122,7 @@ def build(database: Database, url: str, storage: Storage, readers: int, cases: i
             seed=number,
             skill=Skill(0.70 + 0.01 * number, 0.65 + 0.01 * number, 0.5),
             progress=said(f"reader {number} of {readers}"),
+            by=cora,
         )
     with database.begin(Role.COORDINATOR, actor=cora.id) as connection:
         design_study.close_study(connection, study=found(database, cora), by=cora)

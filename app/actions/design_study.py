@@ -154,10 +154,9 @@ def refuse_unless_closed(study: studies.Study) -> None:
     if study.state != "closed":
         raise Conflict(
             said(
-                'The study "{code}" is {state}. Unblinding follows closing, so that no reading can '
-                "be made by somebody who knows the results.",
+                'The study "{code}" is not closed yet. Close it first: unblinding follows closing, '
+                "so that nobody who knows the results can make a reading.",
                 code=study.code,
-                state=said(study.state),
             )
         )
 

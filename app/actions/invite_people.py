@@ -124,10 +124,10 @@ def _existing_account(
     if not invitation.role.suits(found.account.role):
         raise NotAllowed(
             said(
-                "The account of this address is a {role}'s. To take part as {other} needs an "
-                "account with another e-mail address.",
-                role=said(found.account.role),
-                other=said(invitation.role),
+                "The account of this address cannot take part as {part}. Nobody has two parts in "
+                "one study, so that nobody reads who knows the diagnoses: tell the coordinator who "
+                "invited you.",
+                part=said(invitation.role),
             )
         )
     return found.account

@@ -103,6 +103,14 @@ class LoggedExport:
     seq: int
 
 
+def allow_long_work(connection: Connection) -> None:
+    """Let this transaction stand still while results and figures are computed, up to half an hour.
+
+    Others end after two minutes without a statement, which a slow machine needs for a large study.
+    """
+    connection.execute("SET LOCAL idle_in_transaction_session_timeout = '30min'")
+
+
 def exported_cases(connection: Connection, study: UUID) -> Iterator[ExportedCase]:
     """Give every case of an unblinded study, by code (in the order of its bytes)."""
     return fetch_stream(

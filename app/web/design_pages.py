@@ -12,6 +12,22 @@ from app.domain.sentences import said
 from app.domain.study_design import DESIGNS, Design, StudyDesign
 from app.web.pages import Page
 
+# Settings that are fixed from opening on, and how a sentence names them.
+FROZEN = {
+    "design": said("who reads what with the AI"),
+    "unaided_only_percent": said("the hidden share"),
+    "washout_days": said("the washout"),
+    "show_probability": said("what the AI shows"),
+    "show_label": said("what the AI shows"),
+    "show_overlay": said("what the AI shows"),
+    "show_performance": said("what the AI shows"),
+    "ask_management": said("the questions"),
+    "ask_comment": said("the questions"),
+    "log_zoom": said("whether the zoom is noted"),
+    "repeats": said("the repeated cases"),
+    "analysed_readings": said("which readings are analysed"),
+}
+
 
 class DesignForm(BaseModel):
     """The form as typed; numbers stay text, so that a wrong one is shown again as it was."""
@@ -78,6 +94,20 @@ class DesignForm(BaseModel):
             cases_per_sitting=self.sitting(),
             analysed_readings="corrected" if self.analysed_readings == "corrected" else "original",
         )
+
+    def frozen(self, held: StudyDesign) -> list[str]:
+        """Name what the form would change of settings that are fixed from opening on.
+
+        A form of the draft, sent from an old tab, has them all; an amendment has none.
+        """
+        sent = set(FROZEN) if "design" in self.model_fields_set else self.model_fields_set
+        asked = self.design_of()
+        named = [
+            what
+            for name, what in FROZEN.items()
+            if name in sent and getattr(asked, name) != getattr(held, name)
+        ]
+        return list(dict.fromkeys(named))
 
     def sitting(self) -> int | None:
         """Return the cases per sitting; None where a sitting has no end."""

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from app import __version__
+from app.actions.export_pack import export_pack
 from app.actions.verify_pack import verify_pack
+from app.db.session import Connection, Role
 from app.domain.allocation import ALGORITHM
 from app.domain.errors import Conflict, InvalidInput
 from tests.conftest import Cast
@@ -54,6 +56,27 @@ def test_an_untouched_pack_holds_and_says_what_was_checked(folder: Path, packed:
         assert "6 overlays against the log" in said
         assert "11 unaided calls, 10 reveals, 10 aided calls" in said
         assert "no anchor was given" in said
+
+
+def test_f3_a_long_computation_does_not_end_the_exports_transaction(
+    finished: Cast, tmp_path: Path
+) -> None:
+    def limit(connection: Connection) -> str:
+        return connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()[0]
+
+    with finished.begin(Role.ANALYST, finished.cora) as connection:
+        before = limit(connection)
+        export_pack(
+            connection,
+            study=finished.reload(),
+            storage=finished.storage,
+            path=tmp_path / "pack",
+            overlays=True,
+            by=finished.cora,
+        )
+        assert (before, limit(connection)) == ("2min", "30min")
+    with finished.begin(Role.ANALYST, finished.cora) as connection:
+        assert limit(connection) == "2min", "for this transaction alone"
 
 
 def test_the_same_study_gives_the_same_bytes(finished: Cast, packed: Path, tmp_path: Path) -> None:

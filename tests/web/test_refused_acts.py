@@ -1,12 +1,15 @@
 """What the protocol refuses, tried on the pages: each gets its sentence, and nothing changes."""
 
+import re
+
 import pytest
 
 from app.db.session import Role
+from tests.access.test_parts import invited
 from tests.access.test_protection import study_digest
-from tests.conftest import Cast
+from tests.conftest import PASSWORD, Cast
 from tests.reading.designs import DESIGNS, opened, set_days
-from tests.reading.steps import close
+from tests.reading.steps import close, superuser
 from tests.reading.test_designs import first_session
 from tests.web.site import Site
 
@@ -46,3 +49,87 @@ def test_d7_on_day_27_the_reader_is_told_when_the_second_session_begins(draft: C
     with cast.begin(Role.READER, cast.rita) as connection:
         served = connection.execute("SELECT count(*) FROM served").fetchone()
     assert served == (6,)
+
+
+OLD_TAB = {  # the draft's whole form, as the open study's settings are
+    "title": "BCC or SK", "instructions": "Look.", "design": "sequential",
+    "show_probability": "true", "show_label": "true", "show_overlay": "true",
+    "washout_days": "28", "repeats": "0",
+    "analysed_readings": "original", "reason": "Clearer words.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"design": "parallel"}, "who reads what with the AI."),
+        ({"design": "crossover", "washout_days": "7"}, "who reads what with the AI, the washout."),
+        ({"show_overlay": "false", "ask_comment": "true"}, "what the AI shows, the questions."),
+        ({"repeats": "3"}, "the repeated cases."),
+        ({"analysed_readings": "corrected"}, "which readings are analysed."),
+    ],
+)
+def test_d13_a_frozen_setting_sent_from_an_old_tab_is_named_and_nothing_is_saved(
+    site: Site, change: dict[str, str], named: str
+) -> None:
+    before = study_digest(site.cast)
+    answer = site.browser(site.cast.cora).post("/studies/bcc-sk/design", data=OLD_TAB | change)
+    assert answer.status_code == 422
+    assert f"The study is open, and this is fixed since then: {named}" in answer.text
+    assert "Nothing was saved" in answer.text
+    assert study_digest(site.cast) == before
+
+
+def test_d13_the_same_form_without_a_frozen_change_is_the_amendment_it_says(site: Site) -> None:
+    answer = site.browser(site.cast.cora).post("/studies/bcc-sk/design", data=OLD_TAB)
+    assert answer.status_code == 303
+    assert site.cast.reload().instructions == "Look."
+
+
+def test_d13_the_api_changes_no_setting_of_a_study(site: Site) -> None:
+    before = study_digest(site.cast)
+    program = site.browser(site.cast.cora)
+    for method in ("put", "patch", "delete"):
+        answer = getattr(program, method)("/api/v1/studies/bcc-sk")
+        assert answer.status_code == 405, answer.text
+    assert study_digest(site.cast) == before
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        (
+            {"password": "not this one", "reason": "All in.", "meant": "yes"},
+            "Nothing was unblinded",
+        ),
+        ({"password": "", "reason": "All in.", "meant": "yes"}, "Nothing was unblinded"),
+        ({"password": PASSWORD, "reason": " ", "meant": "yes"}, "reason"),
+        ({"password": PASSWORD, "reason": "All in."}, "Nothing was unblinded"),
+    ],
+)
+def test_a14_a_closed_study_is_not_unblinded_without_password_reason_and_meaning(
+    site: Site, form: dict[str, str], sentence: str
+) -> None:
+    close(site.cast)
+    answer = site.browser(site.cast.cora).post("/studies/bcc-sk/unblind", data=form)
+    assert answer.status_code in {403, 409, 422}
+    assert sentence in answer.text
+    assert site.cast.reload().state == "closed"
+
+
+def test_a2_an_adjudicator_invited_to_read_the_same_study_is_told_why_not(site: Site) -> None:
+    invited(site, "adjudicator", "jude@example.org")
+    cora = site.browser(site.cast.cora)
+    answer = cora.post("/studies/bcc-sk/invitations", data={"email": "jude@example.org"})
+    link = re.search(r"(/invitations/[A-Za-z0-9_-]{43})", answer.text)[1]
+    refused = site.browser().post(link, data={"password": PASSWORD})
+    assert refused.status_code == 403
+    assert "cannot take part as reader. Nobody has two parts in one study" in refused.text
+    with superuser(site.cast) as owner:
+        assert owner.execute("SELECT count(*) FROM enrolment").fetchone() == (2,)
+
+
+def test_a2_an_adjudicator_has_no_reading_room_and_a_reader_no_adjudication(site: Site) -> None:
+    jude = invited(site, "adjudicator", "jude@example.org")
+    for person, path in ((jude, "read"), (site.cast.rita, "adjudication")):
+        assert site.browser(person).get(f"/studies/bcc-sk/{path}").status_code in {403, 404}

@@ -81,6 +81,7 @@ def write_pack(
     Raises Conflict before unblinding, when the readings are not those frozen then, and where an
     overlay is missing or altered, which `overlays=False` leaves out.
     """
+    queries.allow_long_work(connection)
     digest = check_frozen(connection, study=study)
     put = _Writer(sink)
     found = readings_of(connection, study=study)

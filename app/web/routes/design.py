@@ -9,8 +9,10 @@ from app.actions import amend_study, design_study
 from app.actions.copy_study import copy_study
 from app.db import protocols, studies
 from app.db.session import Connection, Role
+from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput
+from app.domain.sentences import said
 from app.domain.study_design import StudyDesign
 from app.web.access import CoordinatorConnection, CoordinatorOnly
 from app.web.design_pages import DesignForm, DesignPage
@@ -46,6 +48,7 @@ def save_design(
                 by=viewer,
             )
         else:
+            _refuse_frozen(study, form, design_study.design_of(connection, study=study))
             amend_study.amend_protocol(
                 connection,
                 study=study,
@@ -59,6 +62,20 @@ def save_design(
         page = _page(connection, viewer, code, form=form, problem=refusal.sentence)
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/design", status_code=303)
+
+
+def _refuse_frozen(study: Study, form: DesignForm, held: StudyDesign) -> None:
+    """Raise InvalidInput where the form of an old tab would change what an open study has fixed."""
+    changed = form.frozen(held) if study.state == "open" else []
+    if changed:
+        raise InvalidInput(
+            said(
+                "The study is open, and this is fixed since then: {fields}. Its title, "
+                "instructions and cases per sitting can be changed, with a reason. Nothing was "
+                "saved.",
+                fields=", ".join(changed),
+            )
+        )
 
 
 @router.post("/copy")
