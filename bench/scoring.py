@@ -44,7 +44,7 @@ from models.predict import BATCH_SIZE, DEFAULT_FOLDER, Predictor
 folder, device, images = sys.argv[1:]
 predictor = Predictor.load(Path(folder or DEFAULT_FOLDER), device=device or None)
 backbone = predictor.backbone
-size = backbone.preprocessing.size
+size = backbone.preprocessing.image_size
 batch = torch.randn(BATCH_SIZE, 3, size, size, device=predictor.device)  # (B, 3, S, S)
 with torch.inference_mode():
     backbone.model.visual(batch)
