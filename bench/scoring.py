@@ -42,6 +42,7 @@ import torch
 from models.predict import BATCH_SIZE, DEFAULT_FOLDER, Predictor
 
 folder, device, images = sys.argv[1:]
+torch.set_num_threads(1)  # several wait for each other on busy cores, and waiting is counted
 predictor = Predictor.load(Path(folder or DEFAULT_FOLDER), device=device or None)
 backbone = predictor.backbone
 size = backbone.preprocessing.image_size
