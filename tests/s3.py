@@ -15,7 +15,8 @@ import pytest
 from app.storage import Storage
 
 # moto itself warns; it is not this project's business. What it was asked before, where that was
-# kept, it is asked again, so that the objects are there again.
+# kept, it is asked again on a port that nobody knows, so that the objects are there before anybody
+# else can ask: a store that is not up yet must not say that there is no such object.
 SERVER = """
 import os, sys, threading
 from moto.moto_api import recorder
@@ -25,11 +26,15 @@ def record_whole(*asked):
     with one_at_a_time:
         record(*asked)
 recorder._record_request = record_whole
+if os.path.exists(os.environ.get("MOTO_RECORDER_FILEPATH", "")):
+    again = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    again.start()
+    host, port = again.get_host_and_port()
+    recorder.replay_recording(f"http://{host}:{port}")
+    again.stop()
 server = ThreadedMotoServer("127.0.0.1", int(sys.argv[1]), verbose=False)
 server.start()
-host, port = server.get_host_and_port()
-if os.path.exists(os.environ.get("MOTO_RECORDER_FILEPATH", "")):
-    recorder.replay_recording(f"http://{host}:{port}")
+port = server.get_host_and_port()[1]
 print(port, flush=True)
 sys.stdin.read()
 """
