@@ -1,7 +1,7 @@
 # Loads a pack of reread: checks its files against manifest.json, reads the readings, and prints
 # the area under the ROC curve of every reader in every modality. Base R, no package needed.
 #
-#   Rscript load.R            in the pack's folder
+#   Rscript load.R            the pack that it lies in
 #   Rscript load.R FOLDER
 #
 # In an R session: source("load.R"); pack <- load_pack("FOLDER"); auc_table(pack)
@@ -95,7 +95,8 @@ auc_table <- function(pack) {
 
 if (sys.nframe() == 0) {
   arguments <- commandArgs(trailingOnly = TRUE)
-  pack <- load_pack(if (length(arguments) > 0) arguments[1] else ".")
+  script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)[1])
+  pack <- load_pack(if (length(arguments) > 0) arguments[1] else dirname(script))
   cat(sprintf("%d files agree with manifest.json.\n", pack$checked))
   table <- auc_table(pack)
   for (row in seq_len(nrow(table))) {

@@ -1,6 +1,6 @@
 """Load a pack of reread: check its files, read the readings, print each reader's AUC.
 
-    python3 load.py            in the pack's folder
+    python3 load.py            the pack that it lies in
     python3 load.py FOLDER
 
 The standard library is enough. Where pandas is installed, `readings_frame(Path(FOLDER))` gives
@@ -95,7 +95,7 @@ def auc_table(readings: list[dict[str, str]]) -> list[tuple[str, str, float | No
 
 def main(arguments: list[str]) -> None:
     """Print what the pack holds."""
-    folder = Path(arguments[0]) if arguments else Path()
+    folder = Path(arguments[0]) if arguments else Path(__file__).parent
     print(f"{check_pack(folder)} files agree with manifest.json.")
     for reader, modality, area, count in auc_table(load_readings(folder)):
         said = "undefined" if area is None else format(area, ".15g")
