@@ -72,7 +72,7 @@ def test_a10_without_the_lock_more_would_pass(site: Site, monkeypatch: pytest.Mo
         return counts
 
     monkeypatch.setattr(accounts, "failures_since", counted_together)
-    site.cast.database._size = 30
+    site.cast.database.connections = 30
     answers = at_once(20, lambda number: guess(site, address=f"192.0.2.{number}"))
     assert answers.count("wrong") > guessing.PER_SUBJECT
 
