@@ -103,6 +103,30 @@ def refuse_guessing_from(connection: Connection, *, address: str, now: datetime)
         raise too_many()
 
 
+def count_refusal(
+    database: Database,
+    way: str,
+    account: UUID | None,
+    *,
+    action: str,
+    why: str,
+    address: str,
+    now: datetime,
+) -> None:
+    """Write down that a way in without a password was refused, and why.
+
+    It counts like a wrong password from its network address, and against no account.
+    """
+    with database.begin(Role.ACCOUNT, actor=None) as connection:
+        accounts.insert_failure(connection, email_sha256=digest(way), address=address, now=now)
+        accounts.record_event(
+            connection,
+            action,
+            entity=str(account or UNKNOWN),
+            details={"address": address, "why": why},
+        )
+
+
 def too_many() -> TooManyAttempts:
     """Return the refusal of a further guess."""
     return TooManyAttempts(

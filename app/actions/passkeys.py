@@ -211,16 +211,15 @@ def _count_if_right(
 def _refuse(
     database: Database, account: UUID | None, *, why: str, visitor: Visitor, now: datetime
 ) -> None:
-    with database.begin(Role.ACCOUNT, actor=None) as connection:
-        accounts.insert_failure(
-            connection, email_sha256=digest("passkey"), address=visitor.address, now=now
-        )
-        accounts.record_event(
-            connection,
-            "sign_in.passkey_refused",
-            entity=str(account or guessing.UNKNOWN),
-            details={"address": visitor.address, "why": why},
-        )
+    guessing.count_refusal(
+        database,
+        "passkey",
+        account,
+        action="sign_in.passkey_refused",
+        why=why,
+        address=visitor.address,
+        now=now,
+    )
 
 
 def _put(connection: Connection, challenge: bytes, *, account: UUID | None, now: datetime) -> None:

@@ -159,17 +159,12 @@ def _account_of(connection: Connection, identity: Identity) -> Account | _Refuse
 def _write_down(
     database: Database, account: UUID | None, *, why: str, visitor: Visitor, now: datetime
 ) -> None:
-    """Let the log hold the failure; it counts like a wrong password from this network address."""
-    with database.begin(Role.ACCOUNT, actor=None) as connection:
-        accounts.insert_failure(
-            connection,
-            email_sha256=digest("identity provider"),
-            address=visitor.address,
-            now=now,
-        )
-        accounts.record_event(
-            connection,
-            "sign_in.provider_refused",
-            entity=str(account or guessing.UNKNOWN),
-            details={"address": visitor.address, "why": why},
-        )
+    guessing.count_refusal(
+        database,
+        "identity provider",
+        account,
+        action="sign_in.provider_refused",
+        why=why,
+        address=visitor.address,
+        now=now,
+    )
