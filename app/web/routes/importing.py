@@ -24,7 +24,7 @@ from app.actions.import_cases import (
 from app.db.session import Role
 from app.db.studies import Study
 from app.domain.access import Account
-from app.domain.errors import InvalidInput, NotFound, Refusal
+from app.domain.errors import InvalidInput, NotFound, Refusal, to_mend
 from app.domain.sentences import said
 from app.image_source import open_image_source
 from app.web.access import CoordinatorOnly
@@ -151,7 +151,7 @@ def _run(
         )
         return render(page, status=refusal.status)
     if report.problems:
-        found = said("{count} things to mend. Nothing was imported.", count=len(report.problems))
+        found = said("{things}. Nothing was imported.", things=to_mend(report.problems))
         page = ImportPage(viewer=viewer, study=study, problem=found, problems=report.problems)
         return render(page, status=422)
     page = ImportPage(viewer=viewer, study=study, summary=report.summary, flagged=report.flagged)
