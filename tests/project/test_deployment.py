@@ -58,9 +58,30 @@ def test_only_the_migration_knows_the_administrators_password(compose: dict[str,
     assert knowing == ["database", "migrate"]
 
 
-def test_compose_sets_known_settings_alone(compose: dict[str, Any]) -> None:
+# How S3's own programs are told where their store is (docs/settings.md, REREAD_STORAGE).
+STORE = {
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+}
+# Set by the image (the folder), naming files that a container does not have, for another server
+# of Postgres than the file's own, or for the tests.
+NOT_BY_COMPOSE = {
+    "REREAD_DATA",
+    "REREAD_MODEL",
+    "REREAD_SIGNING_KEY",
+    "REREAD_PGBOUNCER",
+    "REREAD_TEST_IMAGES",
+}
+
+
+def test_every_setting_can_be_set_where_compose_starts_it(compose: dict[str, Any]) -> None:
     for name in ("migrate", "web", "worker", "worker-gpu"):
-        assert set(compose["services"][name]["environment"]) <= set(KNOWN)
+        environment = compose["services"][name]["environment"]
+        assert set(environment) == set(KNOWN) - NOT_BY_COMPOSE | STORE
+        # A value that nobody gave must not be an empty one: S3's programs would believe it.
+        assert all(value != "" for value in environment.values())
 
 
 def test_web_and_worker_share_their_files_and_wait_for_the_migration(
