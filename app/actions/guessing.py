@@ -7,6 +7,7 @@ do not use up what the owner has at their own device. Limits pass by themselves 
 """
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,12 +15,16 @@ from uuid import UUID
 from app.db import accounts
 from app.db.session import Connection, Database, Role
 from app.domain.errors import TooManyAttempts
+from app.domain.sentences import said
 
 WINDOW = timedelta(minutes=15)
 PER_SUBJECT = 10
 PER_ADDRESS = 50
 # Besides the wrong ones: a ward that signs in at the same moment through one address is no attack.
 UNCHECKED_PER_ADDRESS = 100
+# Sign-ins that were begun from one network address, and are not done: each is a row that is kept.
+BEGUN_PER_ADDRESS = 100
+BEGUN_AT_ALL = 10_000  # from everywhere; beyond them the oldest is forgotten
 UNKNOWN = "unknown"  # whom the log names where an e-mail address has no account
 
 
@@ -35,6 +40,22 @@ class Attempt:
 def digest(secret: str) -> bytes:
     """Return the SHA-256 under which a token or an address is kept."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def network_of(address: str) -> str:
+    """Name the network that guesses from an address are counted under.
+
+    An IPv6 address by its first 64 bits: whoever holds one of them holds all the others too.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(found) >> 64 << 64))
 
 
 def stranger(email: str) -> bytes:
@@ -56,10 +77,11 @@ def begin_attempt(
     limit: int = PER_SUBJECT,
 ) -> Attempt:
     """Count a guess, in a transaction of its own; raises TooManyAttempts."""
+    network = network_of(address)
     with database.begin(Role.ACCOUNT, actor=None) as connection:
-        accounts.lock_guesses(connection, subject=subject, address=address)
+        accounts.lock_guesses(connection, subject=subject, address=network)
         found = accounts.failures_since(
-            connection, email_sha256=subject, address=address, since=now - WINDOW
+            connection, email_sha256=subject, address=network, since=now - WINDOW
         )
         of_address = found.of_address >= PER_ADDRESS or (
             found.of_address + found.unchecked_of_address >= PER_ADDRESS + UNCHECKED_PER_ADDRESS
@@ -67,7 +89,7 @@ def begin_attempt(
         if found.of_subject >= limit or (address and of_address):
             raise too_many()
         number = accounts.insert_failure(
-            connection, email_sha256=subject, address=address, now=now, pending=True
+            connection, email_sha256=subject, address=network, now=now, pending=True
         )
     return Attempt(number, subject, address)
 
@@ -97,7 +119,7 @@ def count_as_right(connection: Connection, attempt: Attempt) -> None:
 def refuse_guessing_from(connection: Connection, *, address: str, now: datetime) -> None:
     """Raise TooManyAttempts where too much was guessed from a network address."""
     found = accounts.failures_since(
-        connection, email_sha256=b"", address=address, since=now - WINDOW
+        connection, email_sha256=b"", address=network_of(address), since=now - WINDOW
     )
     if found.of_address >= PER_ADDRESS:
         raise too_many()
@@ -118,12 +140,28 @@ def count_refusal(
     It counts like a wrong password from its network address, and against no account.
     """
     with database.begin(Role.ACCOUNT, actor=None) as connection:
-        accounts.insert_failure(connection, email_sha256=digest(way), address=address, now=now)
+        accounts.insert_failure(
+            connection, email_sha256=digest(way), address=network_of(address), now=now
+        )
         accounts.record_event(
             connection,
             action,
             entity=str(account or UNKNOWN),
             details={"address": address, "why": why},
+        )
+
+
+def refuse_beginning(begun: int, *, wait: timedelta) -> None:
+    """Raise TooManyAttempts where as many sign-ins are begun from one address as may be at once."""
+    if begun >= BEGUN_PER_ADDRESS:
+        minutes = int(wait.total_seconds()) // 60
+        raise TooManyAttempts(
+            said(
+                "Too many sign-ins were begun from your network. Wait {minutes} minutes, or sign "
+                "in with your password.",
+                minutes=minutes,
+            ),
+            retry_after=int(wait.total_seconds()),
         )
 
 

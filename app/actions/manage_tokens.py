@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.actions.guessing import refuse_guessing_from
+from app.actions.guessing import network_of, refuse_guessing_from
 from app.db import accounts, api_tokens
 from app.db.session import Connection
 from app.domain.access import Account
@@ -81,7 +81,7 @@ def bearer_of(
     found = api_tokens.token_by_digest(connection, _digest(token))
     if found is None:
         accounts.insert_failure(
-            connection, email_sha256=_digest("api token"), address=address, now=now
+            connection, email_sha256=_digest("api token"), address=network_of(address), now=now
         )
         return NoBearer(
             "This token is not known here. Send it as: Authorization: Bearer reread_..."

@@ -71,7 +71,9 @@ class PasskeySite:
         return None
 
 
-def begin_adding(connection: Connection, site: PasskeySite, *, now: datetime, by: Account) -> str:
+def begin_adding(
+    connection: Connection, site: PasskeySite, *, address: str, now: datetime, by: Account
+) -> str:
     """Return, as JSON, what the browser asks the device for a new passkey."""
     known = passkeys.passkeys_of(connection, by.id)
     if len(known) >= MOST:
@@ -88,7 +90,7 @@ def begin_adding(connection: Connection, site: PasskeySite, *, now: datetime, by
         ),
         exclude_credentials=[PublicKeyCredentialDescriptor(one.credential_id) for one in known],
     )
-    _put(connection, options.challenge, account=by.id, now=now)
+    _put(connection, options.challenge, account=by.id, address=address, now=now)
     return options_to_json(options)
 
 
@@ -142,12 +144,16 @@ def remove(connection: Connection, *, passkey: UUID, by: Account) -> None:
         raise NotFound("You have no such passkey.")
 
 
-def begin_sign_in(connection: Connection, site: PasskeySite, *, now: datetime) -> str:
-    """Return, as JSON, what the browser asks the device; nobody has said who they are yet."""
+def begin_sign_in(connection: Connection, site: PasskeySite, *, address: str, now: datetime) -> str:
+    """Return, as JSON, what the browser asks the device; nobody has said who they are yet.
+
+    Raises TooManyAttempts.
+    """
+    guessing.refuse_guessing_from(connection, address=address, now=now)
     options = generate_authentication_options(
         rp_id=site.host, timeout=_MINUTE, user_verification=_VERIFIED
     )
-    _put(connection, options.challenge, account=None, now=now)
+    _put(connection, options.challenge, account=None, address=address, now=now)
     return options_to_json(options)
 
 
@@ -222,13 +228,19 @@ def _refuse(
     )
 
 
-def _put(connection: Connection, challenge: bytes, *, account: UUID | None, now: datetime) -> None:
+def _put(
+    connection: Connection, challenge: bytes, *, account: UUID | None, address: str, now: datetime
+) -> None:
+    network = guessing.network_of(address)
+    begun = passkeys.challenges_from(connection, network, now=now)
+    guessing.refuse_beginning(begun, wait=CHALLENGE)
     passkeys.put_challenge(
         connection,
         challenge_sha256=_digest(challenge),
         account=account,
-        now=now,
+        network=network,
         expires=now + CHALLENGE,
+        at_most=guessing.BEGUN_AT_ALL,
     )
 
 

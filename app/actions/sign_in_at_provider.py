@@ -42,18 +42,29 @@ class Answer:
 
 
 def begin(
-    database: Database, provider: IdentityProvider, *, goes_to: str, back: str, now: datetime
+    database: Database,
+    provider: IdentityProvider,
+    *,
+    goes_to: str,
+    back: str,
+    visitor: Visitor,
+    now: datetime,
 ) -> Begun:
-    """Note a sign-in and return where the browser goes; raises Unavailable."""
+    """Note a sign-in and return where the browser goes; raises Unavailable and TooManyAttempts."""
     token = secrets.token_urlsafe(32)
     address = provider.address(Secrets.of(token), back=back, now=now)
+    network = guessing.network_of(visitor.address)
     with database.begin(Role.ACCOUNT, actor=None) as connection:
+        guessing.refuse_guessing_from(connection, address=visitor.address, now=now)
+        begun = provider_identities.under_way_from(connection, network, now=now)
+        guessing.refuse_beginning(begun, wait=UNDER_WAY)
         provider_identities.put_under_way(
             connection,
             token_sha256=digest(token),
             goes_to=goes_to,
-            now=now,
+            network=network,
             expires=now + UNDER_WAY,
+            at_most=guessing.BEGUN_AT_ALL,
         )
     return Begun(token, address)
 

@@ -94,20 +94,40 @@ def remove_passkeys(connection: Connection, account: UUID) -> None:
     connection.execute("DELETE FROM passkey WHERE account_id = %s", [account])
 
 
+def challenges_from(connection: Connection, network: str, *, now: datetime) -> int:
+    """Forget the challenges that are too old, and count those that are open for a network.
+
+    Whoever counts the same network's waits until this transaction ends.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(7007, hashtext(%s))", [network])
+    connection.execute("DELETE FROM passkey_challenge WHERE expires_at <= %s", [now])
+    return fetch_value(
+        connection, "SELECT count(*) FROM passkey_challenge WHERE network = %s", [network]
+    )
+
+
 def put_challenge(
     connection: Connection,
     *,
     challenge_sha256: bytes,
     account: UUID | None,
-    now: datetime,
+    network: str,
     expires: datetime,
+    at_most: int,
 ) -> None:
-    """Store a challenge, of an account that adds a passkey or of nobody yet; forget old ones."""
-    connection.execute("DELETE FROM passkey_challenge WHERE expires_at < %s", [now])
+    """Store a challenge, of an account that adds a passkey or of nobody yet.
+
+    Beyond `at_most` the oldest ones are forgotten.
+    """
     connection.execute(
-        """INSERT INTO passkey_challenge (challenge_sha256, account_id, expires_at)
-           VALUES (%s, %s, %s)""",
-        [challenge_sha256, account, expires],
+        """INSERT INTO passkey_challenge (challenge_sha256, account_id, network, expires_at)
+           VALUES (%s, %s, %s, %s)""",
+        [challenge_sha256, account, network, expires],
+    )
+    connection.execute(
+        """DELETE FROM passkey_challenge WHERE challenge_sha256 IN
+           (SELECT challenge_sha256 FROM passkey_challenge ORDER BY expires_at DESC OFFSET %s)""",
+        [at_most],
     )
 
 

@@ -15,14 +15,37 @@ class UnderWay:
     expires_at: datetime
 
 
+def under_way_from(connection: Connection, network: str, *, now: datetime) -> int:
+    """Forget sign-ins that never came back, and count those under way from a network.
+
+    Whoever counts the same network's waits until this transaction ends.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(7006, hashtext(%s))", [network])
+    connection.execute("DELETE FROM provider_sign_in WHERE expires_at <= %s", [now])
+    return fetch_value(
+        connection, "SELECT count(*) FROM provider_sign_in WHERE network = %s", [network]
+    )
+
+
 def put_under_way(
-    connection: Connection, *, token_sha256: bytes, goes_to: str, now: datetime, expires: datetime
+    connection: Connection,
+    *,
+    token_sha256: bytes,
+    goes_to: str,
+    network: str,
+    expires: datetime,
+    at_most: int,
 ) -> None:
-    """Store a sign-in that goes to the provider; forget those that never came back."""
-    connection.execute("DELETE FROM provider_sign_in WHERE expires_at < %s", [now])
+    """Store a sign-in that goes to the provider; beyond `at_most` forget the oldest ones."""
     connection.execute(
-        "INSERT INTO provider_sign_in (token_sha256, goes_to, expires_at) VALUES (%s, %s, %s)",
-        [token_sha256, goes_to, expires],
+        """INSERT INTO provider_sign_in (token_sha256, goes_to, network, expires_at)
+           VALUES (%s, %s, %s, %s)""",
+        [token_sha256, goes_to, network, expires],
+    )
+    connection.execute(
+        """DELETE FROM provider_sign_in WHERE token_sha256 IN (
+               SELECT token_sha256 FROM provider_sign_in ORDER BY expires_at DESC OFFSET %s)""",
+        [at_most],
     )
 
 

@@ -12,7 +12,7 @@ from app.db.session import Role
 from app.domain.errors import NotFound
 from app.domain.sentences import said
 from app.web.access import AccountConnection, Anyone, FreshPassword, SignedIn
-from app.web.cookies import keep_session, visitor_of
+from app.web.cookies import client_address, keep_session, visitor_of
 from app.web.rendering import render
 from app.web.routes.accounts import door, local
 from app.web.services import services_of
@@ -23,7 +23,12 @@ router = APIRouter()
 @router.post("/sign-in/passkey/challenge")
 def begin_sign_in(request: Request, _viewer: Anyone, connection: AccountConnection) -> Response:
     """Give the browser what it asks the device."""
-    options = passkeys.begin_sign_in(connection, _site(request), now=services_of(request).clock())
+    options = passkeys.begin_sign_in(
+        connection,
+        _site(request),
+        address=client_address(request),
+        now=services_of(request).clock(),
+    )
     return Response(options, media_type="application/json")
 
 
@@ -57,7 +62,9 @@ def begin_adding(request: Request, viewer: SignedIn, _fresh: FreshPassword) -> R
     services = services_of(request)
     site = _site(request)
     with services.database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
-        options = passkeys.begin_adding(connection, site, now=services.clock(), by=viewer)
+        options = passkeys.begin_adding(
+            connection, site, address=client_address(request), now=services.clock(), by=viewer
+        )
     return Response(options, media_type="application/json")
 
 

@@ -43,6 +43,7 @@ async def go(request: Request, _viewer: Anyone, next: str = "/") -> Response:  #
                 provider,
                 goes_to=local(next)[:2000],
                 back=_back(request),
+                visitor=visitor_of(request),
                 now=services.clock(),
             )
         )
