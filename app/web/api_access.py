@@ -19,10 +19,8 @@ from app.web.turns import Turn, in_turn
 
 PREFIX = "/api/"
 
-_Bearer = Annotated[
-    HTTPAuthorizationCredentials | None,
-    Depends(HTTPBearer(auto_error=False, scheme_name="token", description="A token of yours.")),
-]
+_bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A token of yours.")
+_Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def _holder(
@@ -60,6 +58,11 @@ async def token_reads(request: Request, sent: _Bearer) -> Account:
 async def token_writes(request: Request, sent: _Bearer) -> Account:
     """Permission: a token with the scope "write"."""
     return await _holder(request, sent, "write")
+
+
+async def bearer_may_write(request: Request) -> Account:
+    """Ask for the same outside of a route's parameters, before its form is read."""
+    return await token_writes(request, await _bearer(request))
 
 
 async def token_exports(request: Request, sent: _Bearer) -> Account:

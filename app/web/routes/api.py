@@ -32,13 +32,15 @@ from app.web.api_access import (
     TokenReads,
     TokenWrites,
     WritingConnection,
+    bearer_may_write,
 )
 from app.web.cookies import site_address
-from app.web.routes.importing import LARGEST_TABLE, LARGEST_UPLOAD
+from app.web.routes.importing import LARGEST_TABLE
 from app.web.routes.results import send_file
 from app.web.services import Services, services_of
+from app.web.uploads import LARGEST_UPLOAD, permission_before_uploads
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=permission_before_uploads(bearer_may_write))
 
 
 @dataclass(frozen=True)

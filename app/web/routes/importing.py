@@ -27,15 +27,15 @@ from app.domain.access import Account
 from app.domain.errors import InvalidInput, NotFound, Refusal, to_mend
 from app.domain.sentences import said
 from app.image_source import open_image_source
-from app.web.access import CoordinatorOnly
+from app.web.access import CoordinatorOnly, coordinator_only
 from app.web.pages import ImportPage
 from app.web.rendering import render
 from app.web.services import Services, services_of
+from app.web.uploads import LARGEST_UPLOAD, permission_before_uploads
 
-router = APIRouter()
+router = APIRouter(route_class=permission_before_uploads(coordinator_only))
 log = logging.getLogger("reread.import")
 
-LARGEST_UPLOAD = 4 * 1024**3  # bytes: some 10,000 photographs
 LARGEST_TABLE = 32 * 1024**2
 LINES = "application/x-ndjson"
 SAMPLES: dict[str, tuple[Callable[[], bytes], str]] = {
