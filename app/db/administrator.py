@@ -121,6 +121,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "guard_new": ("study",),
     "guard_copied": ("study",),
     "guard_later_settings": ("study",),
+    "guard_known": ("served",),
     "drop_second_factor": ("account",),
     "drop_provider_identity": ("account",),
     "drop_passkeys": ("account",),

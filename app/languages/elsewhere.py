@@ -28,6 +28,10 @@ OF_THE_DATABASE = (
     said("This text has been replaced by a newer version: read that one."),
     said("Your first call is locked: what you said about yourself stays as it is."),
     said("Your part in this study has been ended by its coordinator."),
+    said(
+        "You know this picture from a study that you adjudicate or audit: ask the coordinator to "
+        "end your part in this one."
+    ),
     said('The study "{code}" is {state}: nobody reads any more.'),
     said('The study "{code}" is {state}: nothing more is recorded in it.'),
     said('The study "{code}" is {state}: this is done while it is {needed}.'),
