@@ -25,12 +25,17 @@ def verify_study(records: StudyRecords, *, anchors: Iterable[Anchor] = ()) -> Ve
     problems += _compare_study(records)
     problems += _check_orders(records)
     problems += [f"the guard {name} is missing or switched off" for name in records.disabled_guards]
+    rewritten = records.rewritten_functions
+    problems += [
+        f"the function {name} is not as the migrations wrote it" for name in rewritten or ()
+    ]
     rows = sum(map(len, records.rows.values()))
     checked = (
         *said(report, given),
         f"{rows} rows of {len(records.rows)} tables against the log, by value and both ways",
         f"{len(records.orders)} readers' orders derived again from their seeds",
-        "every guard of the database in its place and switched on",
+        "every guard of the database in its place and switched on"
+        + ("" if rewritten is None else ", its functions as the migrations wrote them"),
     )
     return Verdict(checked, tuple(problems), Anchor(report.events, report.head))
 

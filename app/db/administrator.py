@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from app.db.functions import rewritten_functions
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
 from app.domain.allocation import Assigned
 from app.domain.audit_chain import Anchor, AuditEvent
@@ -120,8 +121,8 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "guard_analysed": ("study",),
     "guard_new": ("study",),
     "guard_copied": ("study",),
-    "guard_later_settings": ("study",),
     "guard_known": ("served",),
+    "guard_later_settings": ("study",),
     "drop_second_factor": ("account",),
     "drop_provider_identity": ("account",),
     "drop_passkeys": ("account",),
@@ -176,6 +177,7 @@ class StudyRecords:
     rows: dict[str, dict[str, str]]  # table -> the row's name in the log -> the row
     orders: list[StoredOrder]
     disabled_guards: list[str]  # triggers that are missing or do not fire always
+    rewritten_functions: list[str] | None  # None: not compared, see functions.py
 
 
 # The same settings as the connections that wrote the log, so that times read the same.
@@ -222,6 +224,7 @@ def records_of(administrator_url: str, code: str) -> StudyRecords | None:
             rows={table: _rows(connection, table, key, study) for table, key in AUDITED.items()},
             orders=orders,
             disabled_guards=missing_guards(row[0] for row in found),
+            rewritten_functions=rewritten_functions(connection),
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 from psycopg import sql
 
 from app.actions.copy_study import copy_study
+from app.actions.verify_study import verify_study
 from app.db.administrator import GUARDS, records_of
 from app.domain.errors import Conflict
 from app.domain.reading import ReadingState
@@ -169,6 +170,50 @@ def test_l8_a_guard_switched_off_or_removed_is_found(cast: Cast, change: str) ->
         else:
             owner.execute(f"ALTER TABLE reading {change.format(guard='no_change')}")
     assert records_of(cast.database.url, "bcc-sk").disabled_guards == ["reading.no_change"]
+
+
+ANOTHER = """CREATE OR REPLACE FUNCTION {name} RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RETURN NEW; END $$"""
+
+
+def test_l8_a_guards_function_that_was_written_anew_is_found(cast: Cast) -> None:
+    before = verify_study(records_of(cast.database.url, "bcc-sk"))
+    assert before.problems == ()
+    assert "its functions as the migrations wrote them" in before.checked[-1]
+    with superuser(cast) as owner:
+        owner.execute(ANOTHER.format(name="guard_reading()"))
+    records = records_of(cast.database.url, "bcc-sk")
+    assert records.disabled_guards == [], "its trigger stands where it stood"
+    assert records.rewritten_functions == ["guard_reading"]
+    assert "the function guard_reading is not as the migrations wrote it" in (
+        verify_study(records).problems
+    )
+
+
+def test_l8_a_guard_that_calls_a_function_of_somebody_elses_is_found(cast: Cast) -> None:
+    with superuser(cast) as owner:
+        owner.execute(ANOTHER.format(name="public.nothing()"))
+        owner.execute("DROP TRIGGER guard ON reading")
+        owner.execute(
+            """CREATE TRIGGER guard BEFORE INSERT ON reading
+               FOR EACH ROW EXECUTE FUNCTION public.nothing()"""
+        )
+        owner.execute("ALTER TABLE reading ENABLE ALWAYS TRIGGER guard")
+    records = records_of(cast.database.url, "bcc-sk")
+    assert records.disabled_guards == []
+    assert records.rewritten_functions == ["nothing"]
+
+
+def test_l8_a_schema_of_another_version_is_not_compared_and_nothing_is_said_of_it(
+    cast: Cast,
+) -> None:
+    with superuser(cast) as owner:
+        owner.execute(ANOTHER.format(name="guard_reading()"))
+        owner.execute("UPDATE alembic_version SET version_num = '9999'")
+    records = records_of(cast.database.url, "bcc-sk")
+    assert records.rewritten_functions is None
+    assert verify_study(records).problems == ()
+    assert not any("as the migrations" in line for line in verify_study(records).checked)
 
 
 # ---------------------------------------------------------------- steps, foreign keys switched off

@@ -339,6 +339,43 @@ def test_l4_what_only_an_anchor_finds(chain: Chain, tamper: Callable[[Chain], Ch
     assert verify_chain(chain, anchors=[anchor]).problems == []
 
 
+def test_l4_a_call_rewritten_in_the_database_with_its_whole_chain_is_found_by_a_head_noted_before(
+    cast: Cast,
+) -> None:
+    """What a database administrator can do: the row, its event and every hash after it."""
+    finish(cast, cast.rita)
+    noted = verify_study(records_of(cast.database.url, "bcc-sk")).head
+    events = records_of(cast.database.url, "bcc-sk").events
+    forged = rehashed(flip_a_call(events))
+    at = first(events, "reading.insert")
+    with superuser(cast) as owner:
+        for table in ("reading", "audit_event"):
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        owner.execute(
+            "UPDATE reading SET call = 'SK', confidence = 1 WHERE id::text = %s",
+            [events[at].entity],
+        )
+        for event in forged[at:]:
+            owner.execute(
+                """UPDATE audit_event SET payload = %s, payload_sha256 = %s, previous_hash = %s,
+                       hash = %s WHERE chain = %s AND seq = %s""",
+                [event.payload, event.payload_sha256, event.previous_hash, event.hash,
+                 event.chain, event.seq],
+            )  # fmt: skip
+        for table in ("reading", "audit_event"):
+            for (guard,) in owner.execute(
+                """SELECT tgname FROM pg_trigger
+                   WHERE tgrelid = %s::regclass AND NOT tgisinternal""",
+                [table],
+            ).fetchall():
+                owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {guard}")
+    lock(cast, cast.rita)  # and the study goes on as if nothing were
+    records = records_of(cast.database.url, "bcc-sk")
+    assert verify_study(records).problems == (), "if this is found now, say so in security.md"
+    found = verify_study(records, anchors=[noted]).problems
+    assert any("anchor" in problem for problem in found)
+
+
 def test_l4_an_anchor_in_the_middle_binds_all_that_was_before_it(chain: Chain) -> None:
     middle = chain[len(chain) // 2]
     assert verify_chain(chain, anchors=[Anchor(middle.seq, middle.hash)]).problems == []
