@@ -14,7 +14,7 @@ from uuid import UUID
 from app.actions import guessing
 from app.actions.guessing import digest
 from app.actions.manage_accounts import CodeNeeded, SignedIn, Visitor, after_first_factor
-from app.db import accounts, provider_identities
+from app.db import accounts, own_account, provider_identities
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account
 from app.domain.errors import NotAllowed, NotFound
@@ -113,9 +113,13 @@ def finish(
 
 
 def remove_for(connection: Connection, *, account: UUID) -> None:
-    """Unbind somebody whom the provider knows anew by another subject; the log says who did it."""
+    """Unbind somebody whom the provider knows anew by another subject; the log says who did it.
+
+    Whoever came in by the old one is signed out.
+    """
     if not provider_identities.unbind(connection, account):
         raise NotFound("This account is bound to no identity provider.")
+    own_account.end_sessions(connection, account)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,10 @@ def unbind_from_provider(
     """Unbind somebody's account from the hospital's identity provider."""
     page = _help_page(connection, viewer, account)
     sign_in_at_provider.remove_for(connection, account=page.account.id)
-    notice = said("The account is unbound: the next sign-in at the hospital binds it anew.")
+    notice = said(
+        "The account is unbound and signed out everywhere: the next sign-in at the hospital binds "
+        "it anew."
+    )
     return render(replace(page, issuers=[], notice=notice))
 
 
