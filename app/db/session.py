@@ -49,7 +49,8 @@ _PASSING = {"40001", "40P01", "57P01", "57P02", "57P03"}
 CONNECT = 5  # seconds for a server that does not answer at all
 # A stuck lock or a forgotten transaction must not stop everybody else.
 _SETTINGS: dict[LiteralString, LiteralString] = {
-    "search_path": "reread, jobs",
+    # Temporary tables last: else one named like ours, left on a connection, stood in its place.
+    "search_path": "reread, jobs, pg_temp",
     "timezone": "UTC",
     "lock_timeout": "10s",
     "statement_timeout": "60s",

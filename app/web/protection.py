@@ -75,7 +75,9 @@ class Protection:
         sites = headers.getlist("sec-fetch-site")
         if sites:
             return sites == ["same-origin"]
-        return headers.get("origin") in {f"http://{host}", f"https://{host}"}
+        # Whoever is on the network can write a page of this host, where it comes without TLS.
+        schemes = ("https",) if self._secure else ("http", "https")
+        return headers.get("origin") in {f"{scheme}://{host}" for scheme in schemes}
 
     def _add_headers(self, scope: Scope, status: int, headers: MutableHeaders) -> None:
         for name, value in HEADERS.items():

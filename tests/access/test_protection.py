@@ -84,6 +84,22 @@ def test_a7_a_form_of_this_site_is_taken(site: Site, headers: dict[str, str]) ->
     assert site.cast.reload().state == "closed"
 
 
+def test_a7_where_the_site_has_tls_a_page_of_its_host_without_it_is_another_site(
+    open_copy: Cast,
+) -> None:
+    """Somebody on the network can write such a page; browsers that send no Fetch Metadata."""
+    site = Site(open_copy, public_url="https://reread.example.org")
+    browser = site.browser()
+    del browser.headers["Sec-Fetch-Site"]
+    form = {"email": "rita@example.org", "password": "not the password"}
+    for origin, status in (
+        ("http://reread.example.org", 403),
+        ("https://reread.example.org", 422),
+    ):
+        answer = browser.post("/sign-in", data=form, headers={"Origin": origin})
+        assert answer.status_code == status, origin
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "X"])
 def test_a7_other_methods_do_nothing(open_site: Site, method: str) -> None:
     browser = open_site.browser(open_site.cast.cora)

@@ -535,6 +535,14 @@ def test_b2_the_role_is_refused(database_with_readings: Cast, role: Role, statem
     assert refused.value.sqlstate == psycopg.errors.InsufficientPrivilege.sqlstate
 
 
+def test_d1_no_temporary_table_stands_in_the_place_of_one_of_ours(cast: Cast) -> None:
+    """Left on a connection of the pool, it would take the next call and keep it nowhere."""
+    with cast.begin(Role.READER, cast.rita) as connection:
+        connection.execute("CREATE TEMPORARY TABLE reading AS SELECT 1 AS mine")
+        assert connection.execute("SELECT mine FROM pg_temp.reading").fetchone() == (1,)
+        assert connection.execute("SELECT submission_id FROM reading").fetchall() == []
+
+
 @pytest.mark.parametrize("role", [Role.READER, Role.COORDINATOR, Role.ACCOUNT])
 def test_b2_the_servers_statistics_tell_a_role_nothing_either(
     database_with_readings: Cast, role: Role

@@ -280,7 +280,7 @@ class Crawl:
         ]
 
 
-def crawl(site: Site, name: str) -> list[Response]:
+def crawl(site: Site, name: str, **headers: str) -> list[Response]:
     """All that a reader can get, with the addresses of every assignment, theirs or not."""
     cast = site.cast
     with superuser(cast) as owner:
@@ -292,7 +292,7 @@ def crawl(site: Site, name: str) -> list[Response]:
     own = at(cast, getattr(cast, name))  # its forms are tried, and another's
     if own:
         assignments.sort(key=lambda assignment: assignment != own.assignment.id)
-    with site.browser(getattr(cast, name)) as browser:
+    with site.browser(getattr(cast, name), **headers) as browser:
         answers = Crawl(site, browser, assignments).run()
     assert len(answers) >= 80
     assert {answer.status_code for answer in answers} >= {200, 403, 404, 405}
@@ -311,6 +311,27 @@ def test_b1_before_the_reveal_no_answer_holds_any_of_it(
     answers = crawl(canary_site, "rita")
     assert canaries.in_(answers) == set()
     assert at(canary_site.cast, canary_site.cast.rita).state is state, "the crawl moved nothing"
+
+
+# As programs and scripts ask: for a piece, for data, for what has changed, in another language.
+OTHERWISE = {
+    "HX-Request": "true",
+    "Accept": "application/json",
+    "Accept-Language": "zh-CN",
+    "Range": "bytes=0-99",
+    "If-None-Match": "*",
+    "If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Purpose": "prefetch",
+    "X-HTTP-Method-Override": "POST",
+}
+
+
+def test_b1_nor_does_one_that_is_asked_for_otherwise(canary_site: Site, canaries: Canaries) -> None:
+    bring_to(canary_site.cast, canary_site.cast.rita, ReadingState.LOCKED)
+    answers = crawl(canary_site, "rita", **OTHERWISE)
+    assert canaries.in_(answers) == set()
+    assert not any("etag" in answer.headers for answer in answers if answer.status_code == 200)
+    assert at(canary_site.cast, canary_site.cast.rita).state is ReadingState.LOCKED
 
 
 def test_b1_asking_for_the_reveal_too_early_gives_nothing_either(
