@@ -1,5 +1,6 @@
 """Readers as their coordinator meets them: consent, profile, letters, parts that end."""
 
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -122,6 +123,17 @@ def test_d10_a_part_that_ends_and_begins_again(site: Site) -> None:
     assert "Moved away." in page
     assert cora.post(address, data={**form, "active": "yes"}).status_code == 303
     assert rita.post("/studies/bcc-sk/next").status_code == 303
+    with superuser(site.cast) as owner:
+        found = owner.execute(
+            """SELECT actor, payload FROM audit_event WHERE action = 'membership.insert'
+               ORDER BY seq"""
+        ).fetchall()
+    assert [
+        (actor, json.loads(row)["active"], json.loads(row)["reason"]) for actor, row in found
+    ] == [
+        (str(site.cast.cora.id), False, "Moved away."),
+        (str(site.cast.cora.id), True, "Moved away."),
+    ]
 
 
 # ---------------------------------------------------------------- letters
