@@ -373,16 +373,18 @@ def test_a10_failures_at_the_provider_count_for_their_network_address(
     provider, site = hospital
     provider.alters = {"aud": "another"}
     browser, _ = through(site)
+    provider.alters = {}
+    back = go(browser)
     with superuser(site.cast) as owner:
         owner.execute(
             "INSERT INTO sign_in_failure (email_sha256, address, failed_at) SELECT "
             "email_sha256, address, failed_at FROM sign_in_failure, generate_series(2, %s)",
             [guessing.PER_ADDRESS],
         )
-    provider.alters = {}
-    answer = come_back(browser, go(browser))
+    answer = come_back(browser, back)
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
+    assert browser.get("/sign-in/provider").status_code == 429, "nothing is begun there either"
     site.clock.advance(seconds=guessing.WINDOW.total_seconds() + 1)
     assert come_back(browser, go(browser)).status_code == 303
 
