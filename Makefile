@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
 
-.PHONY: demo test torture install check docs bench-statistics bench-model bench-reading bench-export \
+.PHONY: demo test torture soak install check docs bench-statistics bench-model bench-reading bench-export \
 	bench-load bench-scoring bench-sizes languages lock clean
 
 demo: install
@@ -16,6 +16,11 @@ test: install
 # size, and CONTROL=yes switches off what keeps commits, so that it must fail. The last line counts.
 torture: install
 	@$(VENV)/bin/python -m tests.torture
+
+# Half an hour of reading at a person's pace; READERS, MINUTES and PAUSE (seconds) set the size. The
+# last line says what grew; the exit status is 0 only when nothing did and nothing was lost.
+soak: install
+	@$(VENV)/bin/python -m tests.torture.soak
 
 # Quick when nothing changed: the stamp is newer than the lock.
 install: $(VENV)/.installed

@@ -86,6 +86,29 @@ def test_every_file_of_tests_that_the_document_names_exists() -> None:
     assert [file for file, _test in named if not (TESTS / file).is_file()] == []
 
 
+def test_every_test_that_a_page_of_the_manual_names_exists() -> None:
+    named = [
+        (page.name, file, test)
+        for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+        for file, test in re.findall(
+            r"`(?:tests/)?([a-z]+/test_\w+\.py)(?:::(\w+))?`", page.read_text(encoding="utf-8")
+        )
+    ]
+    assert len({page for page, _file, _test in named}) >= 4, "the pages do name tests"
+    assert [
+        (page, file, test)
+        for page, file, test in named
+        if not (TESTS / file).is_file() or (test and test not in functions_of(TESTS / file))
+    ] == []
+
+
+def test_every_id_of_the_threat_model_is_a_requirement() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    named = set(re.findall(rf"\b[{''.join(GROUPS)}]\d{{1,2}}\b", text))
+    assert len(named) > 30
+    assert named - set(IDS) == set()
+
+
 VALIDATION = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
 CLAUSES = [
     [cell.strip() for cell in line.strip("|").split(" | ")]
