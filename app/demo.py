@@ -15,7 +15,8 @@ from app.db import accounts, studies
 from app.db.administrator import truth_of
 from app.db.session import Role
 from app.db.studies import Study
-from app.domain.access import Account, AccountRole
+from app.demo_tour import ADMINISTRATOR, COORDINATOR, PASSWORD, READERS, TOUR
+from app.domain.access import Account
 from app.domain.errors import Unavailable
 from app.image_source import open_image_source
 from app.progress import Progress
@@ -24,16 +25,13 @@ from app.serving import refuse_taken_port, serve, start_worker, stop_worker
 from app.settings import Settings
 
 CASES = Path(__file__).resolve().parents[1] / "demo"
-PASSWORD = "look at the case first"  # noqa: S105 - printed for everybody; the demonstration is local
-COORDINATOR = "coordinator@demo.invalid"
-READERS = ("reader1@demo.invalid", "reader2@demo.invalid")
 # Two simulated readers of different strength, so that the results have something to show.
 SKILLS = (Skill(0.78, 0.72, 0.6), Skill(0.86, 0.80, 0.3))
 ALIKE = (
     "Demonstration: these generated pictures were drawn from other seeds than the model's. Among "
     "thousands of drawings a few look alike by chance."
 )
-MODEL_WAIT = 300.0  # seconds for a worker to load its model on a slow machine
+MODEL_WAIT = 900.0  # seconds for a worker to load its model, on a machine with much else to do
 
 
 def run_demo(settings: Settings, *, port: int) -> None:
@@ -46,7 +44,13 @@ def run_demo(settings: Settings, *, port: int) -> None:
         worker = start_worker(log)
         try:
             prepare_demo(on, worker, log)
-            serve(on, host=host, port=port, ready=lambda: _say(f"http://{host}:{port}"))
+            serve(
+                on,
+                host=host,
+                port=port,
+                ready=lambda: _say(f"http://{host}:{port}"),
+                on_tour=TOUR,
+            )
         finally:
             stop_worker(worker)
     print("Stopped. `make demo` brings it back with the data as it was.")
@@ -57,10 +61,13 @@ def _say(address: str) -> None:
         f"""
 reread runs at {address}   (Ctrl-C stops everything)
 
-  sign in as              e-mail                     password
-  a reader                {READERS[0]}       {PASSWORD}
-  another reader          {READERS[1]}       {PASSWORD}
-  the coordinator         {COORDINATOR}   {PASSWORD}
+Begin with the tour: {address}/tour
+
+  sign in as              e-mail                       password
+  a reader                {READERS[0].email}         {PASSWORD}
+  another reader          {READERS[1].email}         {PASSWORD}
+  the coordinator         {COORDINATOR.email}     {PASSWORD}
+  the administrator       {ADMINISTRATOR.email}   {PASSWORD}
 
 Study "demo" is open: its images are generated, no patient's, and its model is a demonstration
 that has never seen a patient. Study "demo-results" is unblinded: the coordinator sees its results
@@ -86,17 +93,18 @@ def prepare_demo(on: Running, worker: subprocess.Popen[bytes], log: Path) -> Non
 
 
 def _coordinator(on: Running) -> Account:
-    people = [(COORDINATOR, "Demo coordinator", AccountRole.COORDINATOR)]
-    people += [
-        (email, f"Demo reader {number}", AccountRole.READER)
-        for number, email in enumerate(READERS, start=1)
-    ]
-    for email, name, role in people:
+    for person in TOUR.people:
         with on.database.begin(Role.ACCOUNT, actor=None) as connection:
-            if accounts.credentials_of(connection, email) is None:
-                add_account(connection, email=email, name=name, role=role, password=PASSWORD)
+            if accounts.credentials_of(connection, person.email) is None:
+                add_account(
+                    connection,
+                    email=person.email,
+                    name=person.name,
+                    role=person.role,
+                    password=PASSWORD,
+                )
     with on.database.begin(Role.ACCOUNT, actor=None) as connection:
-        found = accounts.credentials_of(connection, COORDINATOR)
+        found = accounts.credentials_of(connection, COORDINATOR.email)
     if found is None:
         raise Unavailable("The demonstration's coordinator could not be made.")
     return found.account
@@ -159,8 +167,8 @@ def _open(on: Running, study: Study, coordinator: Account) -> None:
         return
     if study.code == "demo":
         with on.database.begin(Role.ACCOUNT, actor=None) as connection:
-            for email in READERS:
-                found = accounts.credentials_of(connection, email)
+            for reader in READERS:
+                found = accounts.credentials_of(connection, reader.email)
                 if found is not None:
                     enrol_reader(connection, study=study.id, reader=found.id)
     with on.database.begin(Role.COORDINATOR, actor=coordinator.id) as connection:

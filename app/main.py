@@ -50,9 +50,11 @@ from app.web.routes import (
     second_factor,
     seen_before,
     studies,
+    tour,
     watching,
 )
 from app.web.services import Services
+from app.web.tour import Tour
 
 LARGEST_FORM = 1024**2  # bytes; only the import takes more
 
@@ -63,9 +65,16 @@ def utc_now() -> datetime:
 
 
 def build_app(
-    settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now
+    settings: Settings,
+    database: Database,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    on_tour: Tour | None = None,
 ) -> FastAPI:
-    """Build the application; raises RuntimeError when a route declares no permission."""
+    """Build the application; raises RuntimeError when a route declares no permission.
+
+    Only a demonstration has a tour, and only with one are its pages there.
+    """
     app = FastAPI(
         title="reread",
         docs_url=None,
@@ -111,6 +120,9 @@ def build_app(
         api_pages,
     ):
         app.include_router(corner.router)
+    if on_tour is not None:
+        app.include_router(tour.router)
+        app.add_middleware(tour.OnTour, tour=on_tour)
     # Pages are never compressed: beside a secret, the length of what is typed would tell of it.
     app.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     add_refusals(app)
@@ -126,7 +138,12 @@ def surround(app: FastAPI, *, public_url: str | None) -> ASGIApp:
 
 
 def build_site(
-    settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now
+    settings: Settings,
+    database: Database,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    on_tour: Tour | None = None,
 ) -> ASGIApp:
     """Build what the server runs: the application inside its protection."""
-    return surround(build_app(settings, database, clock=clock), public_url=settings.public_url)
+    app = build_app(settings, database, clock=clock, on_tour=on_tour)
+    return surround(app, public_url=settings.public_url)

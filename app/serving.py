@@ -13,6 +13,7 @@ from app.db.server_settings import refuse_unsafe_server
 from app.domain.errors import InvalidInput
 from app.main import build_site
 from app.running import Running
+from app.web.tour import Tour
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -45,10 +46,17 @@ def server_settings(site: ASGIApp, *, host: str, port: int, proxy: str | None) -
     )
 
 
-def serve(on: Running, *, host: str, port: int, ready: Callable[[], None]) -> None:
+def serve(
+    on: Running,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[], None],
+    on_tour: Tour | None = None,
+) -> None:
     """Answer requests until interrupted; raises Unavailable on a server that may lose calls."""
     refuse_unsafe_server(on.database)
-    site = build_site(on.settings, on.database)
+    site = build_site(on.settings, on.database, on_tour=on_tour)
     server = uvicorn.Server(server_settings(site, host=host, port=port, proxy=on.settings.proxy))
     original = server.startup
 

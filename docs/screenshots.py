@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.demo import COORDINATOR, PASSWORD, READERS
+from app.demo_tour import COORDINATOR, PASSWORD, READERS
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = shutil.which("chromium")
@@ -59,8 +59,8 @@ def main(address: str) -> None:
         sys.exit("There is no chromium on this machine.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        reading_room(sign_in(browser, address, READERS[1]), address)
-        coordinator_pages(sign_in(browser, address, COORDINATOR), address)
+        reading_room(sign_in(browser, address, READERS[1].email), address)
+        coordinator_pages(sign_in(browser, address, COORDINATOR.email), address)
         browser.close()
 
 

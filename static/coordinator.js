@@ -15,6 +15,18 @@
     });
   }
 
+  // What takes a while says so at once: the browser's own sign is easily overlooked.
+  for (const way of document.querySelectorAll("[data-slow]")) {
+    way.addEventListener("click", () => {
+      document.getElementById(way.dataset.slow).hidden = false;
+    });
+  }
+  window.addEventListener("pageshow", () => {
+    for (const way of document.querySelectorAll("[data-slow]")) {
+      document.getElementById(way.dataset.slow).hidden = true; // back from there
+    }
+  });
+
   // The fragment without hx-get says that the polling is over: the steps around it are old now.
   document.addEventListener("htmx:after:swap", () => {
     const progress = document.getElementById("progress");

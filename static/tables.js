@@ -39,8 +39,10 @@
     const wanted = input.value.trim().toLocaleLowerCase();
     for (const row of rows) row.hidden = !row.textContent.toLocaleLowerCase().includes(wanted);
     const shown = rows.filter((row) => !row.hidden).length;
-    input.closest(".filter").querySelector("[role=status]").textContent = wanted
-      ? _("{shown} of {all} shown", { shown, all: rows.length }) : "";
+    const all = rows.length;
+    let said = wanted ? _("{shown} of {all} shown", { shown, all }) : "";
+    if (wanted && !shown) said = _("None of the {all} has this text. Empty the field to see them.", { all });
+    input.closest(".filter").querySelector("[role=status]").textContent = said;
   }
 
   document.addEventListener("click", (event) => {

@@ -62,7 +62,7 @@ def add_cases(connection: Connection, *, study: Study, reason: str, by: Account)
     del by  # the connection's actor, whom the database records
     reason = reason.strip()
     if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput("Say why the cases are added, in 1 to 2,000 characters.")
+        raise InvalidInput("Say why the cases are added, in 1 to 2,000 characters.", field="reason")
     if study.state == "open":
         _refuse_unready(waiting_cases(connection, study=study))
     allocations.draw_alone(connection, study.id)

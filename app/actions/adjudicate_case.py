@@ -37,10 +37,12 @@ def record_diagnosis(
     """Record a diagnosis once, before the case can be read; it is not changed afterwards."""
     del by  # the connection's own actor
     if diagnosis not in DIAGNOSES:
-        raise InvalidInput("Choose BCC or SK. Nothing was recorded.")
+        raise InvalidInput("Choose BCC or SK. Nothing was recorded.", field="diagnosis")
     source = " ".join(source.split())
     if not 1 <= len(source) <= LONGEST_SOURCE or not source.isprintable():
-        raise InvalidInput("Say how the diagnosis was made, for example: histopathology.")
+        raise InvalidInput(
+            "Say how the diagnosis was made, for example: histopathology.", field="source"
+        )
     made = adjudication.insert_diagnosis(
         connection,
         study=study.id,
@@ -59,7 +61,11 @@ def _date(text: str, now: datetime) -> date | None:
     try:
         given = date.fromisoformat(text.strip())
     except ValueError:
-        raise InvalidInput("Give the date as year-month-day, for example 2026-03-31.") from None
+        raise InvalidInput(
+            "Give the date as year-month-day, for example 2026-03-31.", field="diagnosed_on"
+        ) from None
     if not date(1900, 1, 1) <= given <= now.date():
-        raise InvalidInput("The date of the diagnosis lies between 1900 and today.")
+        raise InvalidInput(
+            "The date of the diagnosis lies between 1900 and today.", field="diagnosed_on"
+        )
     return given

@@ -107,7 +107,8 @@ def override_washout(
     """Give one reader of an open crossover another washout, in days; the last one holds."""
     if not 0 <= days <= LONGEST_WASHOUT:
         raise InvalidInput(
-            said("The washout is 0 to {longest_washout} days.", longest_washout=LONGEST_WASHOUT)
+            said("The washout is 0 to {longest_washout} days.", longest_washout=LONGEST_WASHOUT),
+            field="days",
         )
     if not protocols.insert_override(
         connection, study.id, reader=reader, days=days, reason=_reason(reason)
@@ -139,7 +140,10 @@ def correct_reading(
 ) -> None:
     """Set another call beside a reading: it counts in its place, and both are exported."""
     if call not in DIAGNOSES or not 0 <= confidence <= 100:  # noqa: PLR2004 - per cent
-        raise InvalidInput("Give the call, BCC or SK, and the confidence from 0 to 100 per cent.")
+        raise InvalidInput(
+            "Give the call, BCC or SK, and the confidence from 0 to 100 per cent.",
+            field="confidence",
+        )
     _correct(connection, study, reading, call=call, confidence=confidence, reason=reason)
 
 
@@ -166,5 +170,5 @@ def _correct(
 def _reason(text: str) -> str:
     text = text.strip()
     if not 1 <= len(text) <= 2000 or "\x00" in text:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput("Give the reason, in 1 to 2,000 characters.")
+        raise InvalidInput("Give the reason, in 1 to 2,000 characters.", field="reason")
     return text

@@ -67,7 +67,9 @@ def acknowledge_seen_before(
     del by  # the connection's actor, whom the database records
     reason = reason.strip()
     if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput("Say why these may stay in the study, in 1 to 2,000 characters.")
+        raise InvalidInput(
+            "Say why these may stay in the study, in 1 to 2,000 characters.", field="reason"
+        )
     return seen_before.insert_acknowledgement(
         connection, study=study.id, digest=matches_sha256, reason=reason
     )

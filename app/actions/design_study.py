@@ -55,7 +55,8 @@ def create_study(
                 '"{code}" cannot name a study: use 2 to 40 small letters, digits and hyphens, for '
                 "example bcc-2027.",
                 code=code,
-            )
+            ),
+            field="code",
         )
     title, instructions = check_words(title, instructions)
     if design is not None:
@@ -71,7 +72,7 @@ def create_study(
         created_by=by.id,
     )
     if study is None:  # perhaps another coordinator's, which this one cannot see
-        raise Conflict(said('There is already a study named "{code}".', code=code))
+        raise Conflict(said('There is already a study named "{code}".', code=code), field="code")
     if design is not None:
         protocols.set_design(connection, study, design)
     return study
@@ -81,7 +82,7 @@ def check_words(title: str, instructions: str) -> tuple[str, str]:
     """Return title and instructions as they are stored; raises InvalidInput."""
     title, instructions = title.strip(), instructions.strip()
     if not 1 <= len(title) <= 200 or "\x00" in title + instructions:  # noqa: PLR2004
-        raise InvalidInput("Give the study a title of 1 to 200 characters.")
+        raise InvalidInput("Give the study a title of 1 to 200 characters.", field="title")
     return title, instructions
 
 
@@ -171,7 +172,9 @@ def unblind_study(
     refuse_unless_closed(study)
     reason = reason.strip()
     if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput("Give the reason for unblinding, in 1 to 2,000 characters.")
+        raise InvalidInput(
+            "Give the reason for unblinding, in 1 to 2,000 characters.", field="reason"
+        )
     studies.set_unblinded(connection, study.id, by=by.id, reason=reason)
     record_event(
         connection,

@@ -136,7 +136,8 @@ def refuse_unattested(*, attested: bool) -> None:
     if not attested:
         raise InvalidInput(
             "Somebody has to look at the pictures first, and say so: no face, name, date or other "
-            "text that tells who the patient is. Nothing was imported."
+            "text that tells who the patient is. Nothing was imported.",
+            field="attested",
         )
 
 

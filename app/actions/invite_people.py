@@ -30,7 +30,7 @@ def invite(
     """Store an invitation and return its token, which is shown once and not kept."""
     email = email.strip().lower()
     if not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
-        raise InvalidInput(said('"{email}" is not an e-mail address.', email=email))
+        raise InvalidInput(said('"{email}" is not an e-mail address.', email=email), field="email")
     token = secrets.token_urlsafe(32)
     accounts.insert_invitation(
         connection,
@@ -120,7 +120,7 @@ def _existing_account(
         now=now,
     )
     if found is None:
-        raise InvalidInput("This is not the password of your account.")
+        raise InvalidInput("This is not the password of your account.", field="password")
     if not invitation.role.suits(found.account.role):
         raise NotAllowed(
             said(

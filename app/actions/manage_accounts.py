@@ -59,9 +59,9 @@ def add_account(
     """Store a new account; raises InvalidInput or Conflict with the sentence."""
     email, name = email.strip().lower(), name.strip()
     if not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
-        raise InvalidInput(said('"{email}" is not an e-mail address.', email=email))
+        raise InvalidInput(said('"{email}" is not an e-mail address.', email=email), field="email")
     if not 1 <= len(name) <= 200 or "\x00" in name:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput("Give a name of 1 to 200 characters.")
+        raise InvalidInput("Give a name of 1 to 200 characters.", field="name")
     hashed = passwords.hash_new_password(password, email=email)
     if accounts.credentials_of(connection, email):
         raise Conflict(said("There is already an account for {email}.", email=email))

@@ -56,10 +56,12 @@ def change_password(
 ) -> None:
     """Replace one's password and end every other session; raises InvalidInput."""
     if not password_is_right(database, password=current, address=address, now=now, by=by):
-        raise InvalidInput("This is not your present password. Nothing was changed.")
+        raise InvalidInput(
+            "This is not your present password. Nothing was changed.", field="current"
+        )
     if new == current:
-        raise InvalidInput("The new password is the present one. Nothing was changed.")
-    hashed = passwords.hash_new_password(new, email=by.email)
+        raise InvalidInput("The new password is the present one. Nothing was changed.", field="new")
+    hashed = passwords.hash_new_password(new, email=by.email, field="new")
     with database.begin(Role.ACCOUNT, actor=by.id) as connection:
         accounts.set_password_hash(connection, by.id, hashed)
         own_account.use_reset(connection, by.id, now=now)  # a link made before is of no use now

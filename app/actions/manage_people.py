@@ -45,11 +45,14 @@ def write_consent_text(connection: Connection, *, study: Study, text: str, by: A
             said(
                 "Give the consent text, in 1 to {longest_text:,} characters.",
                 longest_text=LONGEST_TEXT,
-            )
+            ),
+            field="text",
         )
     newest = people.newest_consent_text(connection, study.id)
     if newest is not None and newest.text == text:
-        raise InvalidInput("This is the text that holds already. No new version was made.")
+        raise InvalidInput(
+            "This is the text that holds already. No new version was made.", field="text"
+        )
     people.insert_consent_text(connection, study=study.id, text=text, by=by.id)
 
 
@@ -61,7 +64,10 @@ def answer_start(
     if answers.years_experience or answers.specialty or answers.training:
         years = _years(answers.years_experience)
         if answers.specialty not in SPECIALTIES or answers.training not in TRAININGS:
-            raise InvalidInput("Choose your specialty and your training. Nothing was saved.")
+            unknown = "training" if answers.specialty in SPECIALTIES else "specialty"
+            raise InvalidInput(
+                "Choose your specialty and your training. Nothing was saved.", field=unknown
+            )
         known = people.own_profile(connection, study.id)
         given = (years, answers.specialty, answers.training)
         if known is None or (known.years_experience, known.specialty, known.training) != given:
@@ -74,7 +80,9 @@ def answer_start(
             )
     if people.consent_is_due(connection, study.id):
         if not answers.accepted:
-            raise InvalidInput("Reading begins with your consent: tick its box, or do not read.")
+            raise InvalidInput(
+                "Reading begins with your consent: tick its box, or do not read.", field="accepted"
+            )
         people.insert_consent(connection, study=study.id, text=_id(answers.consent_text))
 
 
@@ -95,7 +103,8 @@ def change_part(
             said(
                 "Give the reason, in 1 to {longest_reason:,} characters.",
                 longest_reason=LONGEST_REASON,
-            )
+            ),
+            field="reason",
         )
     if part is Part.COORDINATOR:
         raise InvalidInput("A coordinator's part does not end.")
@@ -125,7 +134,8 @@ def _years(text: str) -> int:
             said(
                 "Give your years of experience as a whole number, 0 to {most_years}.",
                 most_years=MOST_YEARS,
-            )
+            ),
+            field="years_experience",
         )
     return int(text)
 

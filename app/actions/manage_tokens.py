@@ -41,13 +41,16 @@ def make_token(
             said(
                 "Name what the token is for, in 1 to {longest_name} characters.",
                 longest_name=LONGEST_NAME,
-            )
+            ),
+            field="name",
         )
     chosen = [scope for scope in SCOPES if scope in scopes]
     if not chosen or set(scopes) - set(SCOPES):
-        raise InvalidInput("Choose what the token may do: one box or more.")
+        raise InvalidInput("Choose what the token may do: one box or more.", field="scopes")
     if days not in DAYS:
-        raise InvalidInput(said("A token holds for {names} days.", names=", ".join(map(str, DAYS))))
+        raise InvalidInput(
+            said("A token holds for {names} days.", names=", ".join(map(str, DAYS))), field="days"
+        )
     token = PREFIX + secrets.token_urlsafe(32)
     api_tokens.insert_token(
         connection,

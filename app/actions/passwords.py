@@ -24,11 +24,14 @@ _hashing = BoundedSemaphore(MOST_AT_ONCE)
 _NOBODYS = _hasher.hash(secrets.token_urlsafe(16))
 
 
-def hash_new_password(password: str, *, email: str) -> str:
-    """Return the hash of a new password; raises InvalidInput for one that is easily guessed."""
+def hash_new_password(password: str, *, email: str, field: str = "password") -> str:
+    """Return the hash of a new password; raises InvalidInput for one that is easily guessed.
+
+    `field` names the form's field in which it was typed.
+    """
     problem = password_problem(password, email=email) or _guessable(password, email=email)
     if problem:
-        raise InvalidInput(problem)
+        raise InvalidInput(problem, field=field)
     return hash_password(password)
 
 

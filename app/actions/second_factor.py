@@ -41,7 +41,9 @@ def finish(database: Database, *, code: str, address: str, now: datetime, by: Ac
     if factor is None or factor.confirmed_at is not None:
         raise Conflict("There is nothing to confirm: begin by setting up your app.")
     if not _code_is_right(database, account=by.id, code=code, address=address, now=now):
-        raise InvalidInput("This code does not fit. Take the one that your app shows now.")
+        raise InvalidInput(
+            "This code does not fit. Take the one that your app shows now.", field="code"
+        )
     recovery = [secrets.token_hex(5) for _ in range(RECOVERY_CODES)]
     with database.begin(Role.ACCOUNT, actor=by.id) as connection:
         second_factors.confirm(
@@ -73,9 +75,9 @@ def remove(
 ) -> None:
     """Remove one's own second factor; asks for password and code."""
     if not password_is_right(database, password=password, address=address, now=now, by=by):
-        raise InvalidInput("This is not your password. Nothing was changed.")
+        raise InvalidInput("This is not your password. Nothing was changed.", field="password")
     if not _code_is_right(database, account=by.id, code=code, address=address, now=now):
-        raise InvalidInput("This code does not fit. Nothing was changed.")
+        raise InvalidInput("This code does not fit. Nothing was changed.", field="code")
     with database.begin(Role.ACCOUNT, actor=by.id) as connection:
         second_factors.remove(connection, by.id)
 

@@ -73,13 +73,15 @@ def own_message(*, email: str, subject: str, text: str) -> Message:
             said(
                 "Give a subject of 1 to {longest_subject} characters.",
                 longest_subject=LONGEST_SUBJECT,
-            )
+            ),
+            field="subject",
         )
     if not 1 <= len(text) <= LONGEST_TEXT or "\x00" in text:
         raise InvalidInput(
             said(
                 "Give the message, in 1 to {longest_text:,} characters.", longest_text=LONGEST_TEXT
-            )
+            ),
+            field="text",
         )
     return Message(email, subject, text)
 

@@ -74,9 +74,12 @@ class NotFound(Refusal):
 
 
 class Conflict(Refusal):
-    """What is asked contradicts what is already recorded."""
+    """What is asked contradicts what is already recorded; `field` names a form's field."""
 
     status = 409
+
+    def __init__(self, sentence: str, *, field: str | None = None) -> None:
+        super().__init__(Sentence.at(sentence, field) if field else sentence)
 
 
 class TooLarge(Refusal):
@@ -86,12 +89,14 @@ class TooLarge(Refusal):
 
 
 class InvalidInput(Refusal):
-    """What was sent cannot be used; `problems` lists each place to mend."""
+    """What was sent cannot be used; `problems` lists each place to mend, `field` a form's field."""
 
     status = 422
 
-    def __init__(self, sentence: str, problems: Iterable[Problem] = ()) -> None:
-        super().__init__(sentence)
+    def __init__(
+        self, sentence: str, problems: Iterable[Problem] = (), *, field: str | None = None
+    ) -> None:
+        super().__init__(Sentence.at(sentence, field) if field else sentence)
         self.problems = tuple(problems)
 
 

@@ -90,7 +90,8 @@ def parse_keys(typed: Mapping[str, str], *, single_keys: bool, pause: str) -> Re
                 said(
                     'The key to "{meaning}" is one letter or sign; digits say how sure.',
                     meaning=MEANINGS[act],
-                )
+                ),
+                field=act,
             )
         twin = next((other for other, taken in keys.items() if taken == key), None)
         if twin is not None:
@@ -101,7 +102,8 @@ def parse_keys(typed: Mapping[str, str], *, single_keys: bool, pause: str) -> Re
                     key=key.upper(),
                     one=MEANINGS[twin],
                     other=MEANINGS[act],
-                )
+                ),
+                field=act,
             )
         keys[act] = key
     return ReadingKeys(single_keys=single_keys, keys=keys, pause_minutes=_minutes(pause))
@@ -118,6 +120,7 @@ def _minutes(text: str) -> int | None:
                 "A pause is offered after {least} to {most} minutes, or never.",
                 least=least,
                 most=most,
-            )
+            ),
+            field="pause_minutes",
         )
     return int(text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.domain.errors import InvalidInput
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
 
 Design = Literal["sequential", "hidden_share", "crossover", "parallel"]
 Arm = Literal["with_ai", "without_ai"]
@@ -21,6 +21,9 @@ AMENDABLE = ("title", "instructions", "cases_per_sitting")
 LONGEST_WASHOUT = 365
 MOST_REPEATS = 200
 MOST_PER_SITTING = 500
+WASHOUT = said("The washout is {least} to {most} days.")
+REPEATS = said("{least} to {most} cases can be read a second time.")
+SITTING = said("A sitting has {least} to {most} cases, or no end.")
 LARGEST_SHARE = 50  # so that with two readers every case is read with AI by one of them
 
 
@@ -51,32 +54,37 @@ class StudyDesign:
     def check(self) -> None:
         """Raise InvalidInput, with the sentence for the coordinator, where a setting is no good."""
         if self.design not in DESIGNS:
-            raise InvalidInput(said("There is no design named {design}.", design=self.design))
+            raise InvalidInput(
+                said("There is no design named {design}.", design=self.design), field="design"
+            )
         if self.design == "hidden_share" and not 1 <= self.unaided_only_percent <= LARGEST_SHARE:
             raise InvalidInput(
                 said(
                     "The hidden share is 1 to {largest_share} per cent of a reader's cases: at "
                     "most half, so that every case is read with AI by somebody.",
                     largest_share=LARGEST_SHARE,
-                )
+                ),
+                field="unaided_only_percent",
             )
         if self.design != "hidden_share" and self.unaided_only_percent != 0:
             raise InvalidInput("Only the design with a hidden share has a share without AI.")
         if self.analysed_readings not in get_args(AnalysedReadings):
             raise InvalidInput("Say whether readings are analysed as locked or as corrected.")
         if not (self.show_probability or self.show_label or self.show_overlay):
-            raise InvalidInput("The AI has to show something: probability, label or map.")
-        _within(self.washout_days, 0, LONGEST_WASHOUT, "The washout is {} to {} days.")
-        _within(self.repeats, 0, MOST_REPEATS, "{} to {} cases can be read a second time.")
+            raise InvalidInput(
+                "The AI has to show something: probability, label or map.", field="show_label"
+            )
+        _within(self.washout_days, 0, LONGEST_WASHOUT, WASHOUT, field="washout_days")
+        _within(self.repeats, 0, MOST_REPEATS, REPEATS, field="repeats")
         if self.cases_per_sitting is not None:
             check_sitting(self.cases_per_sitting)
 
 
 def check_sitting(cases: int) -> None:
     """Raise InvalidInput where a sitting cannot have so many cases."""
-    _within(cases, 1, MOST_PER_SITTING, "A sitting has {} to {} cases, or no end.")
+    _within(cases, 1, MOST_PER_SITTING, SITTING, field="cases_per_sitting")
 
 
-def _within(value: int, least: int, most: int, sentence: str) -> None:
+def _within(value: int, least: int, most: int, sentence: Sentence, *, field: str) -> None:
     if not least <= value <= most:
-        raise InvalidInput(sentence.format(least, most))
+        raise InvalidInput(Sentence(sentence.pattern, least=least, most=most), field=field)

@@ -54,6 +54,7 @@ SOURCES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("app/actions", "python", "*.py", {}),
     ("app/domain", "python", "**.py", {}),
     ("app/languages", "python", "elsewhere.py", {}),
+    ("app", "python", "demo_tour.py", {}),
 )
 
 

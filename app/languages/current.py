@@ -24,11 +24,9 @@ def ngettext(one: str, many: str, number: int) -> str:
 
 def translated(text: str | None) -> str:
     """Return what a refusal, a notice or a name says in the current language, else as it is."""
-    if not isinstance(text, Sentence):
+    if not isinstance(text, Sentence) or not text.values:
         known = recognised(text) if text and current.get() is not ENGLISH else None
         return translated(known) if known else gettext(text or "")
-    if not text.values:
-        return gettext(text.pattern)
     values = {
         name: translated(value) if isinstance(value, Sentence) else value
         for name, value in text.values.items()

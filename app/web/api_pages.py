@@ -21,6 +21,8 @@ class TokensPage(Page):
     now: datetime
     password_is_fresh: bool
     name: str = ""
+    chosen: list[str]  # scopes
+    holds: int  # days
     made: str | None = None  # shown once
 
 

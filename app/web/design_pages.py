@@ -75,14 +75,18 @@ class DesignForm(BaseModel):
         known: dict[str, Design] = {name: name for name in DESIGNS}
         chosen = known.get(self.design)
         if chosen is None:
-            raise InvalidInput(said("There is no design named {design}.", design=self.design))
+            raise InvalidInput(
+                said("There is no design named {design}.", design=self.design), field="design"
+            )
         hidden = chosen == "hidden_share"
         return StudyDesign(
             design=chosen,
-            unaided_only_percent=_whole(self.unaided_only_percent, said("The hidden share"))
+            unaided_only_percent=_whole(
+                self.unaided_only_percent, said("The hidden share"), field="unaided_only_percent"
+            )
             if hidden
             else 0,
-            washout_days=_whole(self.washout_days, said("The washout")),
+            washout_days=_whole(self.washout_days, said("The washout"), field="washout_days"),
             show_probability=self.show_probability,
             show_label=self.show_label,
             show_overlay=self.show_overlay,
@@ -90,7 +94,7 @@ class DesignForm(BaseModel):
             ask_management=self.ask_management,
             log_zoom=self.log_zoom,
             ask_comment=self.ask_comment,
-            repeats=_whole(self.repeats, said("The number of repeated cases")),
+            repeats=_whole(self.repeats, said("The number of repeated cases"), field="repeats"),
             cases_per_sitting=self.sitting(),
             analysed_readings="corrected" if self.analysed_readings == "corrected" else "original",
         )
@@ -112,13 +116,16 @@ class DesignForm(BaseModel):
     def sitting(self) -> int | None:
         """Return the cases per sitting; None where a sitting has no end."""
         text = self.cases_per_sitting.strip()
-        return _whole(text, said("The number of cases per sitting")) if text else None
+        what = said("The number of cases per sitting")
+        return _whole(text, what, field="cases_per_sitting") if text else None
 
 
-def _whole(text: str, what: str) -> int:
+def _whole(text: str, what: str, *, field: str) -> int:
     text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 4):  # noqa: PLR2004
-        raise InvalidInput(said("{what} is a whole number. Nothing was saved.", what=what))
+        raise InvalidInput(
+            said("{what} is a whole number. Nothing was saved.", what=what), field=field
+        )
     return int(text)
 
 

@@ -54,6 +54,13 @@ class SignInPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TourPage(Page):
+    """GET /tour, in a demonstration only: where the tour leads, and who can sign in."""
+
+    template: ClassVar[str] = "tour.html"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConfirmPage(Page):
     """GET and POST /confirm (fields: password, next): the password again, then on to `next`."""
 
@@ -155,6 +162,8 @@ class ImportPage(Page):
     summary: str | None = None  # of a dry run without problems: what would be imported
     flagged: tuple[Problem, ...] = ()  # images to look at; they can be imported as they are
     attestation: str = ATTESTATION
+    attested: bool = False  # what was ticked; a browser keeps no files
+    without_diagnosis: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +198,7 @@ class UnblindPage(Page):
     readers: list[ReaderProgress]
     statement: ClassVar[str] = STATEMENT  # what the person ticks that they mean
     reason: str = ""
+    meant: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

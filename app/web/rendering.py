@@ -11,11 +11,13 @@ from starlette.responses import HTMLResponse
 from app import __version__
 from app.domain.browser_name import browser_name
 from app.domain.scores import NAMES
+from app.domain.sentences import Sentence
 from app.languages.catalogues import offered
 from app.languages.current import current, gettext, here, ngettext, translated
 from app.web import formats
 from app.web.markdown import written
 from app.web.pages import Page
+from app.web.tour import touring
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
@@ -33,6 +35,11 @@ def _script_texts() -> str:
     """Return what scripts say in the current language as JSON; '' in English, which they hold."""
     texts = current.get().script_texts
     return json.dumps(texts, ensure_ascii=False) if texts else ""
+
+
+def _field(problem: str | None) -> str | None:
+    """Return which field of its form a refusal speaks of."""
+    return problem.field if isinstance(problem, Sentence) else None
 
 
 def _environment() -> jinja2.Environment:
@@ -57,12 +64,14 @@ def _environment() -> jinja2.Environment:
         "languages": offered,
         "here_now": here.get,
         "script_texts": _script_texts,
+        "tour": touring.get,
     }
     environment.globals.update(shared)  # pyright: ignore[reportArgumentType, reportCallIssue]
     environment.filters["written"] = written
     environment.filters["browser"] = browser_name
     environment.filters["translated"] = translated
     environment.filters.update(
+        field=_field,
         moment=formats.moment,
         percent=formats.percent,
         number=formats.number,

@@ -45,6 +45,10 @@ class ReadersPage(Page):
     password_is_fresh: bool  # else inviting and ending a part ask for it
     invitation_link: str | None = None  # shown once, right after it was made
     delivery: Delivery | None = None
+    email: str = ""  # what was typed in a refused invitation
+    part: Part = Part.READER
+    ending: UUID | None = None  # whose part was not changed, and the reason that was typed
+    ending_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,8 @@ class ReaderPage(Page):
     text: str = ""
     days: str = ""  # what was typed in a refused form
     washout_reason: str = ""
+    ending: UUID | None = None
+    ending_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,8 @@ class AdjudicationPage(Page):
     template: ClassVar[str] = "adjudication.html"
     study: AdjudicatedStudy
     cases: list[AdjudicatedCase]
+    case_typed: UUID | None = None  # whose form was refused, and what was typed in it
+    typed: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True)

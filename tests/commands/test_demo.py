@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.demo import COORDINATOR, PASSWORD, READERS
+from app.demo_tour import COORDINATOR, PASSWORD, READERS, TOUR
 
 
 @pytest.fixture
@@ -82,20 +82,25 @@ def running_in(folder: Path) -> list[str]:
 def test_the_demonstration_comes_up_stops_and_comes_back_as_it_was(folder: Path) -> None:
     with demo(folder) as (address, said):
         assert any("predictions and Grad-CAM" in line for line in said)
-        with signed_in(address, COORDINATOR) as coordinator:
+        with signed_in(address, COORDINATOR.email) as coordinator:
             assert "simulated" in coordinator.get("/studies/demo").text
             results = coordinator.get("/studies/demo-results/results")
             assert results.status_code == 200
             assert "simulated" in results.text
             assert coordinator.get("/studies/demo/results").status_code == 409
-        with signed_in(address, READERS[0]) as reader:
+        with signed_in(address, READERS[0].email) as reader:
             page = reader.post("/studies/demo/next").text
             assignment = re.search(r"/readings/([0-9a-f-]{36})/unaided", page)
             assert assignment is not None
             assert "no patient" in page
+        for number, stop in enumerate(TOUR.stops, start=1):
+            with signed_in(address, stop.person.email) as person:
+                page = person.get(stop.path)
+                assert page.status_code == 200
+                assert f"stop {number} of {len(TOUR.stops)}" in page.text
     assert running_in(folder) == []
     with demo(folder) as (address, said):
         assert not any("importing" in line for line in said)
-        with signed_in(address, READERS[0]) as reader:
+        with signed_in(address, READERS[0].email) as reader:
             assert assignment[1] in reader.get("/studies/demo/read").text
     assert running_in(folder) == []

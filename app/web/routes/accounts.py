@@ -13,7 +13,7 @@ from app.actions.passkeys import PasskeySite
 from app.db.session import Role
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
 from app.web.access import AccountConnection, Anyone, Enrolling
 from app.web.cookies import (
     client_address,
@@ -64,7 +64,7 @@ async def sign_in(
         )
     )
     if done is None:
-        sentence = said("E-mail and password do not fit together.")
+        sentence = Sentence.at(said("E-mail and password do not fit together."), "password")
         page = door(request, email=email, next=local(next), problem=sentence)
         return render(page, status=422)
     if isinstance(done, CodeNeeded):
@@ -91,7 +91,7 @@ def confirm(
 ) -> Response:
     """Take the password and go on to the act."""
     if not password_fits(request, viewer, password):
-        sentence = said("This is not your password. Nothing was done.")
+        sentence = Sentence.at(said("This is not your password. Nothing was done."), "password")
         return render(ConfirmPage(viewer=viewer, next=local(next), problem=sentence), status=422)
     return RedirectResponse(local(next), status_code=303)
 

@@ -1,5 +1,6 @@
 """The adjudicator's pages: the cases of a study and their reference standard; no reading."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from app.db import adjudication, cases
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import InvalidInput, NotFound
+from app.domain.sentences import of_one
 from app.web.access import AdjudicatorConnection, SignedIn
 from app.web.rendering import render
 from app.web.services import services_of
@@ -50,7 +52,10 @@ def record(
             by=viewer,
         )
     except InvalidInput as refusal:
-        page = _page(connection, viewer, code, problem=refusal.sentence)
+        page = _page(connection, viewer, code)
+        typed = {"diagnosis": diagnosis, "source": source, "diagnosed_on": diagnosed_on}
+        problem = of_one(refusal.sentence, case)
+        page = replace(page, problem=problem, case_typed=case, typed=typed)
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/adjudication", status_code=303)
 
@@ -69,13 +74,10 @@ def show_image(
     return Response(services.storage.get(key), media_type="image/jpeg")
 
 
-def _page(
-    connection: Connection, viewer: Account, code: str, *, problem: str | None = None
-) -> AdjudicationPage:
+def _page(connection: Connection, viewer: Account, code: str) -> AdjudicationPage:
     study = find_adjudicated_study(connection, code=code)
     return AdjudicationPage(
         viewer=viewer,
-        problem=problem,
         study=study,
         cases=adjudication.adjudicated_cases(connection, study.id),
     )

@@ -1,5 +1,6 @@
 """The API's own pages: its description, and the tokens of a coordinator."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from app.db import api_tokens
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import InvalidInput
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
 from app.web.access import Anyone, CoordinatorOnly, PasswordIsFresh, SignedIn, routes_of
 from app.web.api_pages import ApiPage, TokensPage
 from app.web.rendering import render
@@ -21,6 +22,7 @@ from app.web.routes.accounts import password_fits
 from app.web.services import services_of
 
 router = APIRouter()
+USUAL_DAYS = 90
 DESCRIPTION = (
     "What the pages of a study show and take, with a token in the header Authorization. A token "
     "acts for the coordinator who made it, within its scopes: the tags of the routes. Opening, "
@@ -60,7 +62,7 @@ def make_token(
     fresh: PasswordIsFresh,
     name: Annotated[str, Form()] = "",
     scopes: Annotated[list[str] | None, Form()] = None,
-    days: Annotated[int, Form()] = 90,
+    days: Annotated[int, Form()] = USUAL_DAYS,
     password: Annotated[str, Form()] = "",
 ) -> Response:
     """Make a token and show it this once; asks for the password like every grave act."""
@@ -68,9 +70,11 @@ def make_token(
     confirmed = fresh or password_fits(request, viewer, password)
     with services.database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
         if not confirmed:
-            sentence = said("This is not your password. No token was made.")
-            page = _page(request, connection, viewer, fresh=False, name=name, problem=sentence)
-            return render(page, status=422)
+            sentence = Sentence.at(
+                said("This is not your password. No token was made."), "password"
+            )
+            page = _page(request, connection, viewer, fresh=False, problem=sentence)
+            return render(replace(page, name=name, chosen=scopes or [], holds=days), status=422)
         try:
             token = manage_tokens.make_token(
                 connection,
@@ -81,9 +85,8 @@ def make_token(
                 by=viewer,
             )
         except InvalidInput as refusal:
-            page = _page(
-                request, connection, viewer, fresh=True, name=name, problem=refusal.sentence
-            )
+            page = _page(request, connection, viewer, fresh=True, problem=refusal.sentence)
+            page = replace(page, name=name, chosen=scopes or [], holds=days)
             return render(page, status=refusal.status)
         return render(_page(request, connection, viewer, fresh=True, made=token))
 
@@ -103,7 +106,6 @@ def _page(
     viewer: Account,
     *,
     fresh: bool,
-    name: str = "",
     made: str | None = None,
     problem: str | None = None,
 ) -> TokensPage:
@@ -113,6 +115,7 @@ def _page(
         tokens=api_tokens.tokens_of(connection, viewer.id),
         now=services_of(request).clock(),
         password_is_fresh=fresh,
-        name=name,
+        chosen=[],
+        holds=USUAL_DAYS,
         made=made,
     )

@@ -19,6 +19,7 @@ from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.errors import InvalidInput, NotFound
 from app.domain.scores import DIAGNOSES, Diagnosis
+from app.domain.sentences import Sentence, of_one
 from app.web.access import CoordinatorConnection, CoordinatorOnly
 from app.web.correction_pages import CasePage, ReadingPage
 from app.web.rendering import render
@@ -121,23 +122,34 @@ def correct(
             reason=reason,
             call=call,
             confidence=confidence,
-            problem=refusal.sentence,
+            problem=_in_its_form(refusal.sentence, kind),
         )
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/readings/{reading}", status_code=303)
 
 
+def _in_its_form(sentence: str, kind: str) -> str:
+    """Return the sentence of a reason as that of the one form or the other."""
+    at_reason = isinstance(sentence, Sentence) and sentence.field == "reason"
+    return of_one(sentence, kind) if at_reason else sentence
+
+
 def _call(text: str) -> Diagnosis:
     known: dict[str, Diagnosis] = {name: name for name in DIAGNOSES}
     if text not in known:
-        raise InvalidInput("Give the call that the reader meant: BCC or SK. Nothing was recorded.")
+        raise InvalidInput(
+            "Give the call that the reader meant: BCC or SK. Nothing was recorded.", field="call"
+        )
     return known[text]
 
 
 def _confidence(text: str) -> int:
     text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 3):  # noqa: PLR2004 - 0 to 100
-        raise InvalidInput("Give the confidence as a whole number, 0 to 100. Nothing was recorded.")
+        raise InvalidInput(
+            "Give the confidence as a whole number, 0 to 100. Nothing was recorded.",
+            field="confidence",
+        )
     return int(text)
 
 

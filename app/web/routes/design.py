@@ -12,7 +12,7 @@ from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
 from app.domain.study_design import StudyDesign
 from app.web.access import CoordinatorConnection, CoordinatorOnly
 from app.web.design_pages import DesignForm, DesignPage
@@ -110,10 +110,16 @@ def copy(
                 new_code=new_code,
                 new_title=new_title,
                 with_cases=with_cases == "yes",
-                problem=refusal.sentence,
+                problem=_of_the_copy(refusal.sentence),
             )
             return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{new_code.strip()}/design", status_code=303)
+
+
+def _of_the_copy(sentence: str) -> str:
+    if not isinstance(sentence, Sentence) or sentence.field is None:
+        return sentence
+    return Sentence.at(sentence, f"new_{sentence.field}")
 
 
 def _page(

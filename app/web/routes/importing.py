@@ -115,6 +115,9 @@ def _run(
     without_diagnosis: bool,
     attested: bool,
 ) -> Response:
+    typed = ImportPage(
+        viewer=viewer, study=study, attested=attested, without_diagnosis=without_diagnosis
+    )
     table = cases.file.read(LARGEST_TABLE)
     name = cases.filename or "cases.csv"
     try:
@@ -146,15 +149,13 @@ def _run(
                 without_diagnosis=without_diagnosis,
             )
     except InvalidInput as refusal:
-        page = ImportPage(
-            viewer=viewer, study=study, problem=refusal.sentence, problems=refusal.problems
-        )
+        page = replace(typed, problem=refusal.sentence, problems=refusal.problems)
         return render(page, status=refusal.status)
     if report.problems:
         found = said("{things}. Nothing was imported.", things=to_mend(report.problems))
-        page = ImportPage(viewer=viewer, study=study, problem=found, problems=report.problems)
+        page = replace(typed, problem=found, problems=report.problems)
         return render(page, status=422)
-    page = ImportPage(viewer=viewer, study=study, summary=report.summary, flagged=report.flagged)
+    page = replace(typed, summary=report.summary, flagged=report.flagged)
     return render(page)
 
 

@@ -20,7 +20,7 @@ from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, of_one, said
 from app.mail import Message
 from app.web.access import CoordinatorConnection, CoordinatorOnly, PasswordIsFresh
 from app.web.cookies import site_address
@@ -31,8 +31,9 @@ from app.web.services import services_of
 from app.web.study_pages import ConsentPage, ReaderPage, ReadersPage
 
 router = APIRouter(prefix="/studies/{code}")
-NOT_CONFIRMED = said(
-    "Your password is needed for this, and what was entered is not it. Nothing was done."
+NOT_CONFIRMED = Sentence.at(
+    said("Your password is needed for this, and what was entered is not it. Nothing was done."),
+    "password",
 )
 
 
@@ -68,7 +69,7 @@ def invite(
         study = design_study.find_study(connection, code=code)
         if not confirmed:
             page = _readers_page(connection, viewer, code, fresh=False, problem=NOT_CONFIRMED)
-            return render(page, status=422)
+            return render(replace(page, email=email, part=part), status=422)
         try:
             token = invite_people.invite(
                 connection,
@@ -80,7 +81,7 @@ def invite(
             )
         except InvalidInput as refusal:
             page = _readers_page(connection, viewer, code, fresh=True, problem=refusal.sentence)
-            return render(page, status=refusal.status)
+            return render(replace(page, email=email, part=part), status=refusal.status)
     link = f"{site_address(request)}/invitations/{token}"
     letter = write_messages.invitation_message(
         study=study, email=email.strip(), part=part, link=link, by=viewer
@@ -130,16 +131,23 @@ def override_washout(
             person,
             days=days,
             washout_reason=reason,
-            problem=refusal.sentence,
+            problem=_of_the_washout(refusal.sentence),
         )
         return render(page, status=refusal.status)
     return RedirectResponse(f"/studies/{code}/readers/{person}", status_code=303)
 
 
+def _of_the_washout(sentence: str) -> str:
+    at_reason = isinstance(sentence, Sentence) and sentence.field == "reason"
+    return Sentence.at(sentence, "washout-reason") if at_reason else sentence
+
+
 def _days(text: str) -> int:
     text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 4):  # noqa: PLR2004
-        raise InvalidInput("Give the washout as a whole number of days. Nothing was recorded.")
+        raise InvalidInput(
+            "Give the washout as a whole number of days. Nothing was recorded.", field="days"
+        )
     return int(text)
 
 
@@ -204,18 +212,34 @@ def change_part(
     confirmed = fresh or password_fits(request, viewer, password)
     with services_of(request).database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         study = design_study.find_study(connection, code=code)
-        if not confirmed:
-            page = _readers_page(connection, viewer, code, fresh=False, problem=NOT_CONFIRMED)
+        problem = None if confirmed else Sentence.at(NOT_CONFIRMED, "password-part")
+        if problem is None:
+            try:
+                manage_people.change_part(
+                    connection,
+                    study=study,
+                    person=person,
+                    part=part,
+                    active=active == "yes",
+                    reason=reason,
+                    by=viewer,
+                )
+            except InvalidInput as refusal:
+                problem = refusal.sentence
+        if problem is not None:
+            page: ReaderPage | ReadersPage = (
+                _reader_page(connection, viewer, code, person)
+                if part is Part.READER
+                else _readers_page(connection, viewer, code, fresh=confirmed)
+            )
+            page = replace(
+                page,
+                password_is_fresh=confirmed,
+                ending=person,
+                ending_reason=reason,
+                problem=of_one(problem, person),
+            )
             return render(page, status=422)
-        manage_people.change_part(
-            connection,
-            study=study,
-            person=person,
-            part=part,
-            active=active == "yes",
-            reason=reason,
-            by=viewer,
-        )
     return RedirectResponse(f"/studies/{code}/readers", status_code=303)
 
 

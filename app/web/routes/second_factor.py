@@ -12,7 +12,7 @@ from app.db import second_factors
 from app.db.session import Role
 from app.domain.access import Account
 from app.domain.errors import InvalidInput
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
 from app.web.access import Anyone, Enrolling, FreshPassword
 from app.web.account_pages import CodePage, SecondFactorPage
 from app.web.cookies import (
@@ -53,7 +53,9 @@ def take_code(
         now=services.clock(),
     )
     if done is None:
-        sentence = said("This code does not fit, or was used already. Wait for the next one.")
+        sentence = Sentence.at(
+            said("This code does not fit, or was used already. Wait for the next one."), "code"
+        )
         return render(CodePage(next=local(next), problem=sentence), status=422)
     response = RedirectResponse(local(next), status_code=303)
     keep_session(request, response, done)

@@ -1,5 +1,6 @@
 """The coordinator's pages of a study, from draft to unblinding."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from app.db import cases, jobs, studies
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
 from app.web.access import CoordinatorConnection, CoordinatorOnly, PasswordIsFresh
 from app.web.pages import CasesPage, NewStudyPage, StudyPage, UnblindPage
 from app.web.rendering import render, render_block
@@ -86,7 +87,10 @@ def score_study(
         (m for m in studies.model_versions(connection) if str(m.id) == model_version), None
     )
     if chosen is None:
-        sentence = said("Choose one of the listed models. If there is none, start a worker first.")
+        sentence = Sentence.at(
+            said("Choose one of the listed models. If there is none, start a worker first."),
+            "model_version",
+        )
         page = _study_page(connection, viewer, code, fresh=fresh, problem=sentence)
         return render(page, status=422)
     request_scoring(connection, study=study, model_version=chosen.id)
@@ -136,8 +140,9 @@ def close_study(
 
 
 def _not_confirmed(connection: Connection, viewer: Account, code: str) -> Response:
-    sentence = said(
-        "Your password is needed for this, and what was entered is not it. Nothing was done."
+    sentence = Sentence.at(
+        said("Your password is needed for this, and what was entered is not it. Nothing was done."),
+        "password",
     )
     page = _study_page(connection, viewer, code, fresh=False, problem=sentence)
     return render(page, status=422)
@@ -204,17 +209,21 @@ def unblind_study(
         study = design_study.find_study(connection, code=code)
         problem = None
         if not confirmed:
-            problem = said("This is not your password. Nothing was unblinded.")
+            problem = Sentence.at(
+                said("This is not your password. Nothing was unblinded."), "password"
+            )
         elif meant != "yes":
-            problem = said("Say that you mean it: tick the statement. Nothing was unblinded.")
+            problem = Sentence.at(
+                said("Say that you mean it: tick the statement. Nothing was unblinded."), "meant"
+            )
         if problem is not None:
             page = _unblind_page(connection, viewer, code, reason=reason, problem=problem)
-            return render(page, status=422)
+            return render(replace(page, meant=meant == "yes"), status=422)
         try:
             design_study.unblind_study(connection, study=study, reason=reason, by=viewer)
         except InvalidInput as refusal:
             page = _unblind_page(connection, viewer, code, reason=reason, problem=refusal.sentence)
-            return render(page, status=refusal.status)
+            return render(replace(page, meant=True), status=refusal.status)
     return RedirectResponse(f"/studies/{code}/results", status_code=303)
 
 
