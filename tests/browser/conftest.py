@@ -24,6 +24,7 @@ from app.db.session import Database
 from app.main import build_site, utc_now
 from app.settings import Settings
 from app.storage import Storage
+from app.web.tour import Tour
 from tests.conftest import PASSWORD, Cast
 from tests.web import live
 
@@ -107,6 +108,7 @@ def serving(
     *,
     clock: Callable[[], datetime] = utc_now,
     host: str | None = None,
+    on_tour: Tour | None = None,
     **environment: str,
 ) -> Iterator[Site]:
     """Run the site; with `host` it knows its public address."""
@@ -114,7 +116,8 @@ def serving(
     def build(port: int) -> ASGIApp:
         public = {"REREAD_PUBLIC_URL": f"http://{host}:{port}"} if host else {}
         given = {"REREAD_STORAGE": storage.url, **public, **environment}
-        return build_site(Settings.from_environment(given), database, clock=clock)
+        settings = Settings.from_environment(given)
+        return build_site(settings, database, clock=clock, on_tour=on_tour)
 
     with live.serving_at(build) as port:
         yield Site(f"http://{host or '127.0.0.1'}:{port}", browser)

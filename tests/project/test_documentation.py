@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from app.actions.export_study import COLUMNS
 from app.actions.pack.codebook import TABLES
 from app.actions.pack.readme import FILES
 from app.domain.case_columns import FORMATS
+from app.domain.readings_file import parse_readings
 from app.settings import KNOWN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,3 +148,13 @@ def test_every_guard_the_protocol_names_exists() -> None:
     guards = set(re.findall(r"`(guard_\w+|no_\w+|reveal_ai|shown_ai|refuse_change)`", text))
     assert guards
     assert [guard for guard in sorted(guards) if not re.search(rf"\b{guard}\b", schema)] == []
+
+
+def test_the_sample_readings_are_made_by_their_script_and_can_be_analysed() -> None:
+    written = (DOCS / "sample-readings.csv").read_bytes()
+    script = runpy.run_path(str(DOCS / "sample_readings.py"))
+    assert script["sample"]().encode() == written
+    file = parse_readings(written, file="sample-readings.csv")
+    assert file.problems == ()
+    assert len(file.readings) == 240
+    assert file.simulated == {"R01", "R02"}

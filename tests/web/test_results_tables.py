@@ -11,6 +11,7 @@ from app.actions.describe_cases import read_characteristics
 from app.web.formats import MINUS, UNDEFINED, number
 from tests.reading.steps import finish, lock, superuser, unblind
 from tests.statistics.json_form import departures, form_of
+from tests.web.form_pages import FormPage
 from tests.web.site import Site
 
 PAGE = "/studies/bcc-sk/results"
@@ -110,6 +111,15 @@ def test_subgroups_are_shown_when_asked_for_and_are_those_of_the_files(
     found = analyse_content(readings, name="readings.csv", options=options, cases=cases)
     assert json.loads(numbers) == json.loads(as_text(found))
     assert departures(json.loads(numbers), form_of(["unaided", "aided"])) == []
+
+
+def test_the_choice_of_subgroups_has_its_label_and_its_help(characterised: Site) -> None:
+    cora = characterised.browser(characterised.cast.cora)
+    for address in (PAGE, f"{PAGE}?subgroup=sex"):
+        page = FormPage(cora.get(address).text)
+        choice = next(each for each in page.fields if each.name == "subgroup")
+        assert page.label_of(choice) == "Part the cases by"
+        assert "Name the subgroups in the protocol" in page.help_of(choice)
 
 
 @pytest.mark.parametrize("column", ["ward", "case_id", "truth"])
