@@ -37,9 +37,9 @@ def _script_texts() -> str:
     return json.dumps(texts, ensure_ascii=False) if texts else ""
 
 
-def _field(problem: str | None) -> str | None:
-    """Return which field of its form a refusal speaks of."""
-    return problem.field if isinstance(problem, Sentence) else None
+def _field(problem: str | None) -> str:
+    """Return which field of its form a refusal speaks of; '' where of none."""
+    return (problem.field or "") if isinstance(problem, Sentence) else ""
 
 
 def _environment() -> jinja2.Environment:

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.actions.manage_own_account import make_reset
+from app.db.predictions import register_model
 from app.db.session import Role
 from app.domain.access import AccountRole
 from app.domain.study_design import StudyDesign
@@ -33,7 +34,7 @@ EVIDENT = {
     "call": "one of two diagnoses, written out",
 }
 # Of the reading room and its preview, where nothing may stand beside the call but the call.
-ROOM = {"call", "confidence", "confidence_range", "management", "comment"}
+ROOM = {"call", "confidence", "confidence_range", "management", "comment", "pause"}
 
 
 class Walk:
@@ -88,6 +89,7 @@ def test_every_field_has_a_label_and_help_where_it_is_not_evident(draft: Cast) -
     walk.see(cora, "/account/second-factor", data={})
     site.clock.advance(minutes=20)  # grave acts ask for the password again
     import_them(site, without_diagnosis="yes")
+    register_one(draft)  # there is a model to choose
     for path in ("", "/design", "/import", "/readers", "/consent", "/cases", "/letters"):
         walk.see(cora, here + path)
     for path in ("/", "/studies/new", "/tokens", "/account", "/confirm"):
@@ -128,6 +130,22 @@ def at_the_door(walk: Walk, site: Site) -> None:
     walk.see(nobody, f"/new-password/{token}")
 
 
+def register_one(cast: Cast) -> None:
+    with cast.begin(Role.WORKER, None) as connection:
+        register_model(
+            connection,
+            name="to be chosen",
+            backbone="none",
+            weights_sha256="1" * 64,
+            preprocessing="none",
+            threshold=0.5,
+            map_scale=1.0,
+            map_grid=(14, 14),
+            demonstration=True,
+            card="No model.",
+        )
+
+
 def record_all(jude: TestClient, here: str) -> None:
     page = jude.get(here + "/adjudication").text
     for address in re.findall(rf'action="({here}/adjudication/[0-9a-f-]{{36}})"', page):
@@ -140,6 +158,7 @@ def while_it_is_read(walk: Walk, site: Site, cast: Cast, here: str) -> None:
     site.clock.advance(minutes=20)
     walk.see(rita, "/keys")
     walk.see(rita, "/")
+    walk.see(rita, here + "/start")
     walk.see(rita, here + "/read", room=True)
     lock(cast, cast.rita)
     cora.post(here + "/consent", data={"text": "I take part."})
