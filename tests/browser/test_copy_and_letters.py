@@ -23,7 +23,7 @@ def test_a_coordinator_copies_a_study_with_its_cases_and_lands_in_the_new_draft(
         page.get_by_label("Short name of the copy").fill("bcc-sk")
         page.get_by_label("Its 6 cases come along").check()
         page.get_by_role("button", name="Make the copy").click()
-        expect(page.get_by_text("already a study named")).to_be_visible()
+        expect(page.locator("#new_code-wrong")).to_contain_text("already a study named")
         expect(page.get_by_label("Title of the copy")).to_have_value("The second reading")
         page.get_by_label("Short name of the copy").fill("second")
         page.get_by_role("button", name="Make the copy").click()

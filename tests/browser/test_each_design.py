@@ -130,7 +130,8 @@ def open_study(cora: Person, clock: Clock) -> None:
         cora.page.get_by_label("Your password, once more").fill(password)
         confirm(cora, "Open the study")
         if password != PASSWORD:
-            expect(cora.page.get_by_text("Nothing was done")).to_be_visible()
+            wrong = cora.page.locator("#password-open-wrong")
+            expect(wrong).to_contain_text("Nothing was done")
     expect(cora.page.get_by_text("Opened")).to_be_visible()
     cora.goto("/studies/bcc-2027/design")
     expect(cora.page.locator("[name=design]").first).to_be_disabled()

@@ -159,7 +159,7 @@ def unblind(cora: Person) -> str:
     cora.page.get_by_label("I unblind this study").check()
     cora.page.fill("[name=password]", "not the password")
     cora.page.get_by_role("button", name="Unblind the study").click()
-    expect(cora.page.get_by_text("Nothing was unblinded")).to_be_visible()
+    expect(cora.page.locator("#password-wrong")).to_contain_text("Nothing was unblinded")
     cora.page.get_by_label("I unblind this study").check()
     cora.page.fill("[name=password]", PASSWORD)
     cora.page.get_by_role("button", name="Unblind the study").click()
