@@ -213,7 +213,10 @@ def test_r6_the_drill_from_an_empty_machine_to_signing_in(cast: Cast, folder: Pa
     try:
         web.wait_until_ready()
         with httpx2.Client(
-            base_url=web.address, headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=True
+            base_url=web.address,
+            headers={"Sec-Fetch-Site": "same-origin"},
+            follow_redirects=True,
+            timeout=60,  # a busy machine
         ) as client:
             page = client.post("/sign-in", data={"email": "cora@example.org", "password": PASSWORD})
             assert "BCC or SK" in page.text
