@@ -151,7 +151,9 @@ def toured(cast: Cast, browser: Browser) -> Cast:
 def tab_to(page: Page, name: str) -> None:
     for _ in range(40):
         page.keyboard.press("Tab")
-        focused = page.evaluate("document.activeElement.innerText || ''")
+        focused = page.evaluate(
+            "document.activeElement.matches('a, button') ? document.activeElement.innerText : ''"
+        )
         if name in focused:
             return
     raise AssertionError(f"Tab never came to {name}")
