@@ -17,8 +17,10 @@ from typing import BinaryIO
 
 from PIL import Image, ImageCms
 
+from app.domain import picture_refusals
 from app.domain.errors import InvalidInput, TooLarge
 from app.domain.image_quality import ImageQuality
+from app.domain.sentences import Sentence, said
 
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 40_000_000
@@ -44,20 +46,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What else people send, by a mark in the first bytes.
-_OTHER_KINDS = (
-    (0, b"GIF8", "a GIF"),
-    (0, b"BM", "a BMP"),
-    (0, b"II*\x00", "a TIFF"),
-    (0, b"MM\x00*", "a TIFF"),
-    (0, b"%PDF", "a PDF"),
-    (0, b"PK\x03\x04", "a ZIP file"),
-    (8, b"WEBP", "a WebP picture"),
-    (4, b"ftypheic", "an HEIC photograph"),
-    (4, b"ftypmif1", "an HEIC photograph"),
-    (4, b"ftypavif", "an AVIF picture"),
-    (128, b"DICM", "a DICOM file"),
-)
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,7 @@ def clean_image(data: bytes) -> CleanImage:
     if not data:
         raise InvalidInput("the file is empty")
     if len(data) > MAX_BYTES:
-        raise TooLarge(f"the file is larger than {MAX_BYTES // 1024**2} MB")
+        raise TooLarge(said(picture_refusals.LARGER, size=MAX_BYTES // 1024**2))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a flawed EXIF block is no reason to refuse
@@ -95,9 +83,7 @@ def clean_image(data: bytes) -> CleanImage:
     except MemoryError:
         raise InvalidInput("the picture needs more memory than is allowed") from None
     except Exception as fault:  # noqa: BLE001 - a decoder fed hostile bytes can raise anything
-        raise InvalidInput(
-            f"the picture is damaged or cut short ({type(fault).__name__})"
-        ) from None
+        raise InvalidInput(said(picture_refusals.DAMAGED, fault=type(fault).__name__)) from None
 
 
 def _decode(data: bytes) -> Image.Image:
@@ -122,18 +108,16 @@ def _decode(data: bytes) -> Image.Image:
     return plain.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else plain
 
 
-_TOO_MANY_PIXELS = (
-    f"the picture has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller"
-)
+_TOO_MANY_PIXELS = said(picture_refusals.MORE_PIXELS, count=MAX_PIXELS // 1_000_000)
 
 
-def _not_an_image(data: bytes) -> str:
-    for place, mark, kind in _OTHER_KINDS:
+def _not_an_image(data: bytes) -> Sentence:
+    for place, mark, kind in picture_refusals.OTHER_KINDS:
         if data[place : place + len(mark)] == mark:
-            return f"the file is {kind}; save the photograph as JPEG or PNG"
+            return said(picture_refusals.OTHER_KIND, kind=kind)
     if b"<svg" in data[:1024].lower():
-        return "the file is an SVG drawing; a photograph as JPEG or PNG is needed"
-    return "the file is neither a JPEG nor a PNG photograph"
+        return said("the file is an SVG drawing; a photograph as JPEG or PNG is needed")
+    return said("the file is neither a JPEG nor a PNG photograph")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -189,8 +173,13 @@ def _small_enough(image: Image.Image) -> Image.Image:
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     if min(size) < MIN_EDGE:
         raise InvalidInput(
-            f"the picture is {image.width} x {image.height} pixels; "
-            f"each edge needs at least {MIN_EDGE}, at a length of at most {MAX_EDGE}"
+            said(
+                picture_refusals.TOO_SMALL,
+                width=image.width,
+                height=image.height,
+                least=MIN_EDGE,
+                most=MAX_EDGE,
+            )
         )
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
@@ -227,7 +216,7 @@ def answer(source: BinaryIO, out: BinaryIO) -> None:
             head = REPLY.pack(1, clean.width, clean.height, len(clean.data))
             reply = head + measures + clean.data
         except (InvalidInput, TooLarge) as refusal:
-            sentence = str(refusal).encode()
+            sentence = refusal.sentence.encode()
             reply = REPLY.pack(0, 0, 0, len(sentence)) + sentence
         signal.alarm(0)
         out.write(reply)

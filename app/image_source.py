@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
+from app.domain import picture_refusals
 from app.domain.errors import InvalidInput, Problem
+from app.domain.sentences import Sentence, said
 from app.image_decoding import MAX_BYTES
 from app.zip_check import DEFAULT_LIMITS, ZipLimits, check_zip
 
@@ -63,17 +65,24 @@ class ImageSource:
         # As written first: two files may differ in capitals alone.
         found = self._as_written.get(name) or self._folded.get(_folded(name), [])
         if not found:
-            raise _refusal(name, "there is no JPEG or PNG file of this name among the images")
+            raise _refusal(name, said("there is no JPEG or PNG file of this name among the images"))
         if len(found) > 1:
             listed = ", ".join(sorted(found)[:3])
-            raise _refusal(name, f"{len(found)} files have this name: {listed}; rename them")
+            raise _refusal(
+                name,
+                said(
+                    "{count} files have this name: {files}; rename them",
+                    count=len(found),
+                    files=listed,
+                ),
+            )
         return found[0]
 
     def read(self, name: str) -> bytes:
         """Give the bytes of the one image of this name, at most 25 MB."""
         data = self._files.load(self.find(name))
         if len(data) > MAX_BYTES:
-            raise _refusal(name, f"the file is larger than {MAX_BYTES // 1024**2} MB")
+            raise _refusal(name, said(picture_refusals.LARGER, size=MAX_BYTES // 1024**2))
         return data
 
 
@@ -91,7 +100,7 @@ def open_image_source(
     if path.is_dir():
         return ImageSource(_FolderFiles(path, shown))
     if not path.is_file():
-        raise _refusal(shown, "there is no such folder or ZIP file")
+        raise _refusal(shown, said("there is no such folder or ZIP file"))
     file = path.open("rb")
     try:
         return ImageSource(_ZipFiles(file, shown, limits, closes=True))
@@ -100,8 +109,11 @@ def open_image_source(
         raise
 
 
-def _refusal(name: str, sentence: str) -> InvalidInput:
-    return InvalidInput(f"{name}: {sentence}", (Problem(name, None, None, sentence),))
+def _refusal(name: str, sentence: Sentence) -> InvalidInput:
+    return InvalidInput(
+        said("{name}: {sentence}", name=name, sentence=sentence),
+        (Problem(name, None, None, sentence),),
+    )
 
 
 def _names(path: str) -> tuple[str, ...]:
@@ -149,7 +161,7 @@ class _ZipFiles:
             RuntimeError,
             zlib.error,
         ) as fault:
-            raise _refusal(path, f"it cannot be unpacked ({fault})") from fault
+            raise _refusal(path, said("it cannot be unpacked; pack the ZIP file anew")) from fault
 
     def close(self) -> None:
         self._archive.close()
@@ -166,9 +178,9 @@ class _FolderFiles:
         found = tuple(self._walk())
         strangers = [path for path in found if not self._is_inside(path)]
         if strangers:
-            sentence = "is a link that leads out of the folder; put the file itself there"
+            sentence = said("is a link that leads out of the folder; put the file itself there")
             problems = (Problem(path, None, None, sentence) for path in strangers)
-            raise InvalidInput(f"{name} holds links that lead out of it.", problems)
+            raise InvalidInput(said("{name} holds links that lead out of it.", name=name), problems)
         self.paths = tuple(path for path in found if (self._root / path).is_file())
 
     def _walk(self) -> Iterator[str]:
@@ -177,7 +189,10 @@ class _FolderFiles:
         for place, folders, files in os.walk(self._root):
             count += len(files) + len(folders)
             if count > MAX_FOLDER_ENTRIES:
-                raise _refusal(self._name, f"the folder has more than {MAX_FOLDER_ENTRIES:,} files")
+                raise _refusal(
+                    self._name,
+                    said("the folder has more than {count:,} files", count=MAX_FOLDER_ENTRIES),
+                )
             within = Path(place).relative_to(self._root)
             links = [folder for folder in folders if (Path(place) / folder).is_symlink()]
             yield from ((within / folder).as_posix() for folder in links)
@@ -191,7 +206,9 @@ class _FolderFiles:
             with (self._root / path).open("rb") as file:
                 return file.read(MAX_BYTES + 1)
         except OSError as fault:
-            raise _refusal(path, f"it cannot be read ({fault.strerror})") from fault
+            raise _refusal(
+                path, said("it cannot be read ({fault})", fault=fault.strerror)
+            ) from fault
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -18,8 +18,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from app import image_decoding
+from app.domain import picture_refusals
 from app.domain.errors import InvalidInput, Problem, TooLarge, Unavailable
 from app.domain.image_quality import ImageQuality
+from app.domain.sentences import said
 from app.image_decoding import (
     MAX_BYTES,
     MAX_EDGE,
@@ -68,14 +70,16 @@ class ImageCleaner:
     def clean(self, name: str, data: bytes) -> CleanImage | Problem:
         """Clean one picture; what is wrong with it comes back as a problem of the file `name`."""
         if len(data) > MAX_BYTES:
-            return _problem(name, f"the file is larger than {MAX_BYTES // 1024**2} MB")
+            return _problem(name, said(picture_refusals.LARGER, size=MAX_BYTES // 1024**2))
         child = self._children.get()
         try:
             return child.clean(data)
         except (InvalidInput, TooLarge) as refusal:
-            return _problem(name, str(refusal))
+            return _problem(name, refusal.sentence)
         except _ChildEndedError:
-            return _problem(name, "the picture could not be decoded within its time and memory")
+            return _problem(
+                name, said("the picture could not be decoded within its time and memory")
+            )
         finally:
             self._children.put(child)
 

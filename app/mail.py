@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from app.domain.errors import Unavailable
+from app.domain.sentences import said
 from app.settings import MailSettings
 
 TIMEOUT = 10.0  # seconds for each step of the conversation: somebody waits for the page
@@ -38,7 +39,11 @@ def send(mail: MailSettings, message: Message) -> None:
     except (OSError, smtplib.SMTPException, ValueError) as fault:
         # The server's own words may hold addresses or secrets; its kind of failure is enough.
         raise Unavailable(
-            f"The mail server {mail.host} did not take the letter ({type(fault).__name__})."
+            said(
+                "The mail server {host} did not take the letter ({fault}).",
+                host=mail.host,
+                fault=type(fault).__name__,
+            )
         ) from fault
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from app.domain.errors import InvalidInput, Problem
+from app.domain.sentences import Sentence, said
 from app.zip_structure import ENCRYPTED, NotSoundError, contradictions, find_directory
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".cab")
@@ -43,71 +44,81 @@ def check_zip(
         entries = archive.infolist()
         flaws = [*_flaws(entries, limits)]
         for entry, flaw in contradictions(file, directory, entries):
-            flaws.append(f"'{_shown(entry)}' {flaw}")
+            flaws.append(_about(entry, flaw))
     except NotSoundError as fault:
-        raise _refusal(name, f"the ZIP file is not sound: {fault}") from None
+        raise _refusal(
+            name, said("the ZIP file is not sound: {fault}", fault=fault.sentence)
+        ) from None
     except Exception as fault:
         # A list of entries made by an enemy can raise anything in zipfile and struct.
-        raise _refusal(name, f"this is not a ZIP file, or a damaged one ({fault})") from fault
+        raise _refusal(name, said("this is not a ZIP file, or a damaged one")) from fault
     if flaws:
         problems = (Problem(name, None, None, flaw) for flaw in dict.fromkeys(flaws))
-        raise InvalidInput(f"{name} was refused; nothing was unpacked.", problems)
+        raise InvalidInput(said("{name} was refused; nothing was unpacked.", name=name), problems)
     return archive, tuple(entry for entry in entries if not entry.is_dir())
 
 
-def _refusal(name: str, sentence: str) -> InvalidInput:
-    return InvalidInput(f"{name}: {sentence}", (Problem(name, None, None, sentence),))
+def _refusal(name: str, sentence: Sentence) -> InvalidInput:
+    return InvalidInput(
+        said("{name}: {sentence}", name=name, sentence=sentence),
+        (Problem(name, None, None, sentence),),
+    )
 
 
-def _flaws(entries: list[zipfile.ZipInfo], limits: ZipLimits) -> Iterator[str]:
+def _about(entry: zipfile.ZipInfo, flaw: Sentence) -> Sentence:
+    return said("'{file}' {flaw}", file=_shown(entry), flaw=flaw)
+
+
+def _flaws(entries: list[zipfile.ZipInfo], limits: ZipLimits) -> Iterator[Sentence]:
     """Say what is unsafe in the names, kinds and sizes that the list of files gives."""
     seen: set[str] = set()
     for entry in entries:
-        shown = _shown(entry)
         folded = unicodedata.normalize("NFC", entry.orig_filename).casefold().rstrip("/")
         if folded in seen:
-            yield f"'{shown}' stands in the ZIP file more than once"
+            yield _about(entry, said("stands in the ZIP file more than once"))
         seen.add(folded)
         for flaw in (_name_flaw(entry.orig_filename), _kind_flaw(entry), _size_flaw(entry, limits)):
             if flaw:
-                yield f"'{shown}' {flaw}"
+                yield _about(entry, flaw)
     if sum(entry.file_size for entry in entries) > limits.total:
-        yield f"unpacked it would take more than {limits.total / 1024**3:.3g} GB; split it"
+        yield said(
+            "unpacked it would take more than {size:.3g} GB; split it", size=limits.total / 1024**3
+        )
 
 
 def _shown(entry: zipfile.ZipInfo) -> str:
     return "".join(c if c.isprintable() else "?" for c in entry.orig_filename[:200])
 
 
-def _name_flaw(name: str) -> str | None:
+def _name_flaw(name: str) -> Sentence | None:
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
-        return "has a control character in its name"
+        return said("has a control character in its name")
     if "\\" in name:
-        return "has a backslash in its name; pack the folder anew with another program"
+        return said("has a backslash in its name; pack the folder anew with another program")
     if name.startswith("/") or re.match("[A-Za-z]:", name):
-        return "has an absolute path"
+        return said("has an absolute path")
     if ".." in name.split("/"):
-        return "has a path that leads out of the ZIP file"
+        return said("has a path that leads out of the ZIP file")
     return None
 
 
-def _kind_flaw(entry: zipfile.ZipInfo) -> str | None:
+def _kind_flaw(entry: zipfile.ZipInfo) -> Sentence | None:
     if stat.S_IFMT(entry.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        return "is a link or a special file; pack the file itself"
+        return said("is a link or a special file; pack the file itself")
     if entry.flag_bits & ENCRYPTED:
-        return "is encrypted; pack it without a password"
+        return said("is encrypted; pack it without a password")
     if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        return "is packed in an unusual way; pack it as an ordinary ZIP file"
+        return said("is packed in an unusual way; pack it as an ordinary ZIP file")
     if entry.orig_filename.lower().endswith(_ARCHIVES):
-        return "is a packed file inside the ZIP file; unpack it first"
+        return said("is a packed file inside the ZIP file; unpack it first")
     return None
 
 
-def _size_flaw(entry: zipfile.ZipInfo, limits: ZipLimits) -> str | None:
+def _size_flaw(entry: zipfile.ZipInfo, limits: ZipLimits) -> Sentence | None:
     if entry.is_dir() and entry.file_size:
-        return "is a folder that holds bytes"
+        return said("is a folder that holds bytes")
     if entry.compress_type == zipfile.ZIP_STORED and entry.file_size != entry.compress_size:
-        return "has two different sizes"
+        return said("has two different sizes")
     if entry.file_size > max(limits.ratio_from, limits.ratio * entry.compress_size):
-        return f"would grow more than {limits.ratio}-fold when unpacked"
+        return said("would grow more than {ratio}-fold when unpacked", ratio=limits.ratio)
     return None

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from app.domain.sentences import Sentence, said
+
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
@@ -30,7 +32,12 @@ class Directory:
 
 
 class NotSoundError(Exception):
-    """The ZIP file contradicts itself; the text says in what."""
+    """The ZIP file contradicts itself; the sentence says in what."""
+
+    @property
+    def sentence(self) -> str:
+        """Return the sentence as it was made, to be said in any language."""
+        return self.args[0]
 
 
 def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
@@ -38,7 +45,7 @@ def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
     file.seek(offset)
     data = file.read(size)
     if len(data) != size:
-        raise NotSoundError("it is cut short")
+        raise NotSoundError(said("it is cut short"))
     return data
 
 
@@ -51,64 +58,66 @@ def find_directory(file: BinaryIO, *, most: int) -> Directory:
     tail = read_at(file, max(0, length - 65_557), min(length, 65_557))
     place = tail.rfind(b"PK\x05\x06")
     if place < 0 or place + _END.size > len(tail):
-        raise NotSoundError("its end is missing")
+        raise NotSoundError(said("its end is missing"))
     _, disk, start_disk, here, entries, size, offset, comment = _END.unpack_from(tail, place)
     if place + _END.size + comment != len(tail):
-        raise NotSoundError("something follows its end")
+        raise NotSoundError(said("something follows its end"))
     end = length - len(tail) + place
-    said = (disk, start_disk, here, entries, size, offset)
-    end, (disk, start_disk, here, entries, size, offset) = _follow_zip64(file, end, said)
+    told = (disk, start_disk, here, entries, size, offset)
+    end, (disk, start_disk, here, entries, size, offset) = _follow_zip64(file, end, told)
     if disk or start_disk or here != entries:
-        raise NotSoundError("it is one part of several")
+        raise NotSoundError(said("it is one part of several"))
     if entries > most or size > most * 1024:
-        raise NotSoundError(f"it lists more than {most:,} files")
+        raise NotSoundError(said("it lists more than {count:,} files", count=most))
     if offset + size != end:
-        raise NotSoundError("something stands before its beginning or around its list of files")
+        raise NotSoundError(
+            said("something stands before its beginning or around its list of files")
+        )
     return Directory(entries, size, offset)
 
 
-def _follow_zip64(file: BinaryIO, end: int, said: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+def _follow_zip64(file: BinaryIO, end: int, told: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
     """Give the end and the numbers of the ZIP64 record where there is one that agrees."""
     locator_at = end - _LOCATOR64.size
     locator = read_at(file, locator_at, _LOCATOR64.size) if locator_at >= 0 else b""
     if not locator.startswith(b"PK\x06\x07"):
-        return end, said
+        return end, told
     _, _, record_at, _ = _LOCATOR64.unpack(locator)
     if record_at + _END64.size != locator_at:
-        raise NotSoundError("its ZIP64 record is not where it says")
+        raise NotSoundError(said("its ZIP64 record is not where it says"))
     mark, _, _, _, *numbers = _END64.unpack(read_at(file, record_at, _END64.size))
     if mark != b"PK\x06\x06":
-        raise NotSoundError("its ZIP64 record is missing")
-    for old, new in zip(said, numbers, strict=True):
+        raise NotSoundError(said("its ZIP64 record is missing"))
+    for old, new in zip(told, numbers, strict=True):
         if old not in {new, 0xFFFF, _SAID_ELSEWHERE}:
-            raise NotSoundError("its ZIP64 record contradicts its end record")
+            raise NotSoundError(said("its ZIP64 record contradicts its end record"))
     return record_at, tuple(numbers)
 
 
 def contradictions(
     file: BinaryIO, directory: Directory, entries: list[zipfile.ZipInfo]
-) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+) -> Iterator[tuple[zipfile.ZipInfo, Sentence]]:
     """Compare the list of files with the head of each file, and look for shared bytes."""
     if len(entries) != directory.entries:
-        raise NotSoundError("its list of files has another length than it says")
+        raise NotSoundError(said("its list of files has another length than it says"))
     yield from _zip64_contradictions(read_at(file, directory.offset, directory.size), entries)
     end = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if not end and entry.header_offset:
-            raise NotSoundError("something stands before its first file")
+            raise NotSoundError(said("something stands before its first file"))
         if entry.header_offset < end:
-            yield entry, "overlaps the file before it"
+            yield entry, said("overlaps the file before it")
         agrees, data_at = _local_head(file, entry)
         if not agrees:
-            yield entry, "is described differently at its own place"
+            yield entry, said("is described differently at its own place")
         end = data_at + entry.compress_size
         if end > directory.offset:
-            yield entry, "overlaps the list of files"
+            yield entry, said("overlaps the list of files")
 
 
 def _zip64_contradictions(
     raw: bytes, entries: list[zipfile.ZipInfo]
-) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+) -> Iterator[tuple[zipfile.ZipInfo, Sentence]]:
     place = 0
     for entry in entries:
         head = _CENTRAL.unpack_from(raw, place)
@@ -118,9 +127,9 @@ def _zip64_contradictions(
         place = extra_at + extra_length + comment_length
         packed, unpacked, offset = head[8], head[9], head[16]
         if not _zip64_agrees(extra, [unpacked, packed, offset]):
-            yield entry, "has a ZIP64 field that contradicts its entry"
+            yield entry, said("has a ZIP64 field that contradicts its entry")
     if place != len(raw):
-        raise NotSoundError("its list of files holds something else")
+        raise NotSoundError(said("its list of files holds something else"))
 
 
 def _zip64_agrees(extra: bytes, numbers: list[int]) -> bool:

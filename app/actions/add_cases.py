@@ -14,6 +14,7 @@ from app.db.session import Connection
 from app.db.studies import Study, StudyCounts
 from app.domain.access import Account
 from app.domain.errors import InvalidInput
+from app.domain.sentences import said
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,27 @@ def _refuse_unready(found: Waiting) -> None:
     if not found.scored:
         missing = found.counts.images - found.counts.scored_images
         raise NotReady(
-            f"{missing} of {found.counts.images} images have no prediction yet. Cases are added "
-            "only when each has its prediction, so that none stands out."
+            said(
+                "{missing} of {images} images have no prediction yet. Cases are added only when "
+                "each has its prediction, so that none stands out.",
+                missing=missing,
+                images=found.counts.images,
+            )
         )
     if found.undiagnosed:
         raise NotReady(
-            f"{found.undiagnosed} of {found.counts.cases} cases have no diagnosis yet: an "
-            "adjudicator records it first."
+            said(
+                "{missing} of {cases} cases have no diagnosis yet: an adjudicator records it "
+                "first.",
+                missing=found.undiagnosed,
+                cases=found.counts.cases,
+            )
         )
     if found.seen is not None and found.seen.must_be_acknowledged:
         raise NotReady(
-            f"{len(found.seen.matches)} pictures or patients have been seen before. Look at them, "
-            "and say why they may stay; then the cases can be added."
+            said(
+                "{matches} pictures or patients have been seen before. Look at them, and say why "
+                "they may stay; then the cases can be added.",
+                matches=len(found.seen.matches),
+            )
         )

@@ -26,10 +26,12 @@ STATEMENT = said(
     "I unblind this study. I know that nobody reads in it any more, that its readings stay as they "
     "are now, and that from now on its coordinators see diagnoses, predictions and results."
 )
-INSTRUCTIONS = (
-    "For each case, decide first without help: basal cell carcinoma (BCC) or seborrheic keratosis "
-    "(SK), and how sure you are. After you lock the call you see what the model says and where it "
-    "looked. Then give your call again: the same, or another."
+INSTRUCTIONS = str(  # a default of the API's form too, whose description takes plain text
+    said(
+        "For each case, decide first without help: basal cell carcinoma (BCC) or seborrheic "
+        "keratosis (SK), and how sure you are. After you lock the call you see what the model says "
+        "and where it looked. Then give your call again: the same, or another."
+    )
 )
 
 
@@ -128,14 +130,21 @@ def open_study(connection: Connection, *, study: studies.Study, by: Account) -> 
         raise NotReady("The study has no cases yet: import them first.")
     if counts.scored_cases < counts.cases or counts.scored_images < counts.images:
         raise NotReady(
-            f"{counts.images - counts.scored_images} of {counts.images} images have no prediction "
-            "yet. A study opens only when every case has its prediction, so that none stands out."
+            said(
+                "{missing} of {images} images have no prediction yet. A study opens only when "
+                "every case has its prediction, so that none stands out.",
+                missing=counts.images - counts.scored_images,
+                images=counts.images,
+            )
         )
     seen = look_for_seen_before(connection, study=study)
     if seen.must_be_acknowledged:
         raise NotReady(
-            f"{len(seen.matches)} pictures or patients have been seen before. Look at them, and "
-            "say why they may stay; then the study can open."
+            said(
+                "{matches} pictures or patients have been seen before. Look at them, and say why "
+                "they may stay; then the study can open.",
+                matches=len(seen.matches),
+            )
         )
     studies.set_open(connection, study.id, by=by.id)
     draw_missing_orders(connection, study=study.id)

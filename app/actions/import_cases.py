@@ -12,7 +12,7 @@ from app.domain.case_file import CaseFile, CaseRow, ImageRow, parse_case_file
 from app.domain.errors import Conflict, InvalidInput, Problem, to_mend
 from app.domain.image_quality import flags
 from app.domain.scores import DIAGNOSES
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, in_a_row, said
 from app.image_decoding import CleanImage
 from app.image_source import ImageSource
 from app.imaging import ImageCleaner
@@ -36,27 +36,32 @@ class ImportReport:
     flagged: tuple[Problem, ...] = ()  # quality to look at; nothing must be mended for it
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> Sentence:
         """Say what the file holds, and which of its columns are not used."""
         found = self.file.cases
         each = {name: sum(case.diagnosis == name for case in found) for name in (*DIAGNOSES, "")}
-        said = ", ".join(f"{number} {name}" for name, number in each.items() if name)
-        if each[""]:
-            said = "no diagnosis: an adjudicator records it before the study opens"
-        return (
-            f"{len(found)} cases with {self.file.image_count} images ({self.file.format} columns): "
-            f"{said}.{self._ignored}{self._quality}"
+        counts = ", ".join(f"{number} {name}" for name, number in each.items() if name)
+        first = said(
+            "{cases} cases with {images} images ({format} columns): {diagnoses}.",
+            cases=len(found),
+            images=self.file.image_count,
+            format=self.file.format,
+            diagnoses=said("no diagnosis: an adjudicator records it before the study opens")
+            if each[""]
+            else counts,
         )
+        return in_a_row([first, *self._ignored, *self._quality])
 
     @property
-    def _quality(self) -> str:
+    def _quality(self) -> Iterator[Sentence]:
         images = len({flag.row for flag in self.flagged})
-        return f" Images flagged for blur, size or exposure: {images}." if images else ""
+        if images:
+            yield said("Images flagged for blur, size or exposure: {images}.", images=images)
 
     @property
-    def _ignored(self) -> str:
-        names = ", ".join(self.file.ignored_columns)
-        return f" Not used: {names}." if names else ""
+    def _ignored(self) -> Iterator[Sentence]:
+        if self.file.ignored_columns:
+            yield said("Not used: {columns}.", columns=", ".join(self.file.ignored_columns))
 
 
 def check_cases(
@@ -176,11 +181,17 @@ class _Check:
         self._seen = pictures
         for case in file.cases:
             if case.case_id in codes:
-                self._problem(case.images[0], f'case "{case.case_id}" is already in the study.')
+                self._problem(
+                    case.images[0],
+                    said('case "{case}" is already in the study.', case=case.case_id),
+                )
             if open_study and case.training:
                 self._problem(
                     case.images[0],
-                    "training cases come first in every order and cannot be added to an open study",
+                    said(
+                        "training cases come first in every order and cannot be added to an open "
+                        "study"
+                    ),
                 )
 
     @property
@@ -214,7 +225,7 @@ class _Check:
             try:
                 data = source.read(row.image.file)
             except InvalidInput as refusal:
-                sentence = refusal.problems[0].sentence if refusal.problems else str(refusal)
+                sentence = refusal.problems[0].sentence if refusal.problems else refusal.sentence
                 self._problem(row.image, sentence)
                 continue
             self.digests[row.image.file] = hashlib.sha256(data).hexdigest()
@@ -228,7 +239,10 @@ class _Check:
             self._seen[digest] = row.case.case_id
             return False
         self._problem(
-            row.image, f'is the same picture as one of case "{earlier}"; leave one of them out.'
+            row.image,
+            said(
+                'is the same picture as one of case "{case}"; leave one of them out.', case=earlier
+            ),
         )
         return True
 

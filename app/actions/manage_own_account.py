@@ -7,11 +7,14 @@ from uuid import UUID
 from app.actions import guessing, passwords
 from app.actions.guessing import digest
 from app.actions.manage_accounts import IDLE, Visitor, note_device, password_is_right
+from app.actions.write_messages import letter
 from app.db import accounts, own_account, passkeys, second_factors
 from app.db.own_account import OwnSession, PasswordReset
 from app.db.session import Connection, Database, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.domain.sentences import said
+from app.languages.catalogues import Language
 from app.mail import Message
 
 RESET = timedelta(hours=1)  # how long a link for a new password holds
@@ -105,17 +108,17 @@ def make_reset(connection: Connection, *, account: UUID, now: datetime, by: Acco
     return token
 
 
-def reset_message(*, email: str, link: str) -> Message:
+def reset_message(*, email: str, link: str, language: Language) -> Message:
     """Write the letter with the link."""
-    text = f"""Somebody, probably you, asked for a new password for this address at reread.
-
-Open this link to choose one. It works once, for an hour:
-
-{link}
-
-If it was not you, do nothing: your password stays as it is.
-"""
-    return Message(email, "A new password for reread", text)
+    return letter(
+        email,
+        said("A new password for reread"),
+        said("Somebody, probably you, asked for a new password for this address at reread."),
+        said("Open this link to choose one. It works once, for an hour:"),
+        link,
+        said("If it was not you, do nothing: your password stays as it is."),
+        language=language,
+    )
 
 
 def open_reset(connection: Connection, *, token: str, now: datetime) -> PasswordReset:

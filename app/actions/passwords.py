@@ -9,6 +9,7 @@ from zxcvbn import zxcvbn
 
 from app.domain.access import password_problem
 from app.domain.errors import InvalidInput
+from app.domain.sentences import Sentence, said
 
 MOST_AT_ONCE = 4
 # Of zxcvbn's 0 to 4: fewer than 10^8 guesses with its lists of 30,000 leaked passwords, names and
@@ -55,9 +56,9 @@ def needs_rehash(stored: str) -> bool:
     return _hasher.check_needs_rehash(stored)
 
 
-def _guessable(password: str, *, email: str) -> str | None:
+def _guessable(password: str, *, email: str) -> Sentence | None:
     own = [word for word in re.split(r"[^a-z0-9]+", email.lower()) if word]
     found = zxcvbn(password[:LONGEST_ESTIMATED], user_inputs=["reread", email, *own])
     if found["score"] >= WEAKEST_SCORE:
         return None
-    return "This password is among the first that are guessed; use a sentence of your own."
+    return said("This password is among the first that are guessed; use a sentence of your own.")

@@ -11,7 +11,9 @@ from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput, Unavailable
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
+from app.languages.catalogues import Language, language_named
+from app.languages.current import current, in_language, translated
 from app.mail import Message, send
 from app.settings import MailSettings
 
@@ -19,11 +21,13 @@ LONGEST_SUBJECT = 200
 LONGEST_TEXT = 20_000
 Kind = Literal["invitation", "reminder", "message"]
 
-_TASKS = {
-    Part.READER: "read the cases of",
-    Part.COORDINATOR: "coordinate",
-    Part.ADJUDICATOR: "record the reference diagnoses of",
-    Part.AUDITOR: "audit",
+_INVITED = {
+    Part.READER: said('You are invited to read the cases of the study "{study}".'),
+    Part.COORDINATOR: said('You are invited to coordinate the study "{study}".'),
+    Part.ADJUDICATOR: said(
+        'You are invited to record the reference diagnoses of the study "{study}".'
+    ),
+    Part.AUDITOR: said('You are invited to audit the study "{study}".'),
 }
 
 
@@ -36,33 +40,69 @@ class Delivery:
     sentence: str
 
 
-def invitation_message(*, study: Study, email: str, part: Part, link: str, by: Account) -> Message:
+def language_of_letter(chosen: str | None) -> Language:
+    """Return the language that whom it is for chose for their account, else the writer's."""
+    return language_named(chosen) or current.get()
+
+
+def invitation_message(
+    *, study: Study, email: str, part: Part, link: str, language: Language, by: Account
+) -> Message:
     """Write the invitation."""
-    text = f"""You are invited to {_TASKS[part]} the study "{study.title}".
-
-Open this link to take it up. It is for you alone, works once, and ends after seven days:
-
-{link}
-
-{by.name}
-"""
-    return Message(email, f"Invitation: {study.title}", text)
+    return letter(
+        email,
+        said("Invitation: {study}", study=study.title),
+        said(_INVITED[part], study=study.title),
+        said(
+            "Open this link to take it up. It is for you alone, works once, and ends after seven "
+            "days:"
+        ),
+        link,
+        by.name,
+        language=language,
+    )
 
 
 def reminder_message(
-    *, study: Study, email: str, name: str, finished: int, assigned: int, address: str, by: Account
+    *,
+    study: Study,
+    email: str,
+    name: str,
+    finished: int,
+    assigned: int,
+    address: str,
+    language: Language,
+    by: Account,
 ) -> Message:
     """Write a reminder that says how far the reader is, and nothing of how well."""
-    text = f"""Dear {name},
+    missing = assigned - finished
+    return letter(
+        email,
+        said("{study}: 1 case is waiting", study=study.title)
+        if missing == 1
+        else said("{study}: {cases} cases are waiting", study=study.title, cases=missing),
+        said("Dear {name},", name=name),
+        said(
+            'you have read {finished} of {assigned} cases of the study "{study}". You can go on '
+            "where you stopped:",
+            finished=finished,
+            assigned=assigned,
+            study=study.title,
+        ),
+        address,
+        by.name,
+        language=language,
+    )
 
-you have read {finished} of {assigned} cases of the study "{study.title}". You can go on where you
-stopped:
 
-{address}
-
-{by.name}
-"""
-    return Message(email, f"{study.title}: {assigned - finished} cases are waiting", text)
+def letter(to: str, subject: Sentence, *paragraphs: str, language: Language) -> Message:
+    """Put a letter together, with an empty line between its paragraphs, in its language."""
+    with in_language(language):
+        text = "\n\n".join(
+            translated(paragraph) if isinstance(paragraph, Sentence) else paragraph
+            for paragraph in paragraphs
+        )
+        return Message(to, translated(subject), text + "\n")
 
 
 def own_message(*, email: str, subject: str, text: str) -> Message:
@@ -89,7 +129,7 @@ def own_message(*, email: str, subject: str, text: str) -> Message:
 def deliver(mail: MailSettings | None, message: Message) -> Delivery:
     """Send a letter, or say why it has to be passed on. Not to be called in a transaction."""
     if mail is None:
-        sentence = "No mail server is set here: pass this text on yourself."
+        sentence = said("No mail server is set here: pass this text on yourself.")
         return Delivery(message, sent=False, sentence=sentence)
     try:
         send(mail, message)
@@ -97,7 +137,7 @@ def deliver(mail: MailSettings | None, message: Message) -> Delivery:
         return Delivery(
             message,
             sent=False,
-            sentence=said("{refusal} Pass the text on yourself.", refusal=refusal),
+            sentence=said("{refusal} Pass the text on yourself.", refusal=refusal.sentence),
         )
     return Delivery(message, sent=True, sentence=said("Sent to {to}.", to=message.to))
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from app.domain.sentences import Sentence, said
+
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
 
@@ -52,14 +54,18 @@ class Account:
         object.__setattr__(self, "role", AccountRole(self.role))
 
 
-def password_problem(password: str, *, email: str) -> str | None:
+def password_problem(password: str, *, email: str) -> Sentence | None:
     """Say what is wrong with a new password, or None."""
     if len(password) < SHORTEST_PASSWORD:
-        return f"The password has {len(password)} characters; it needs {SHORTEST_PASSWORD} or more."
+        return said(
+            "The password has {length} characters; it needs {shortest} or more.",
+            length=len(password),
+            shortest=SHORTEST_PASSWORD,
+        )
     if len(password) > LONGEST_PASSWORD:
-        return f"The password is longer than {LONGEST_PASSWORD} characters."
+        return said("The password is longer than {longest} characters.", longest=LONGEST_PASSWORD)
     if password.casefold() in {email.casefold(), email.split("@", maxsplit=1)[0].casefold()}:
-        return "The password must not be the e-mail address."
+        return said("The password must not be the e-mail address.")
     if len(set(password)) < 4:  # noqa: PLR2004 - "aaaaaaaaaaaa" and the like
-        return "The password repeats too few characters; use a sentence of your own."
+        return said("The password repeats too few characters; use a sentence of your own.")
     return None

@@ -1,5 +1,7 @@
 """The three sets of columns a case file may have, and what a cell in each of them means.
 
+A cell that cannot be read raises ValueError with a sentence that can be said in any language.
+
 `own` is this application's. `isic` is the metadata of the ISIC archive (www.isic-archive.com),
 with the older single `diagnosis` or the newer `diagnosis_1` to `diagnosis_5`. `pad-ufes-20` is
 Pacheco et al. 2020, doi:10.17632/zr7vgbcyr2.1.
@@ -118,21 +120,23 @@ def cell(cells: Mapping[str, str], name: str) -> str:
 def read_image_name(text: str) -> str:
     """Give the file name; ValueError where it could point out of the images' folder."""
     if not text:
-        raise ValueError("the file name of the image is missing")
+        raise ValueError(said("the file name of the image is missing"))
     if "/" in text or "\\" in text or text in {".", ".."}:
-        raise ValueError("give the file name alone, without folders")
+        raise ValueError(said("give the file name alone, without folders"))
     return _short(text, 200)
 
 
 def read_case_id(text: str, image: str) -> str:
     """Give the case's id: `text`, or the image's name without its ending where it is empty."""
     if text and not CASE_ID.fullmatch(text):
-        raise ValueError("a case id has 1 to 64 letters A-Z, digits, '_', '.' or '-'")
+        raise ValueError(said("a case id has 1 to 64 letters A-Z, digits, '_', '.' or '-'"))
     case_id = text or IMAGE_SUFFIX.sub("", image)
     if image and not CASE_ID.fullmatch(case_id):
         raise ValueError(
-            "no case id can be made from the image's name: it needs 1 to 64 letters A-Z, "
-            "digits, '_', '.' or '-'; fill in case_id"
+            said(
+                "no case id can be made from the image's name: it needs 1 to 64 letters A-Z, "
+                "digits, '_', '.' or '-'; fill in case_id"
+            )
         )
     return case_id
 
@@ -144,15 +148,18 @@ def read_diagnosis(texts: tuple[str, ...], columns: Columns) -> str:
     """
     given = [text for text in texts if text]
     if not given:
-        raise ValueError("the diagnosis is missing; write BCC or SK, or remove the row")
+        raise ValueError(said("the diagnosis is missing; write BCC or SK, or remove the row"))
     names = [_diagnosis_name(text, columns) for text in given]
     found = {_DIAGNOSES[name] for name in names if name in _DIAGNOSES}
     if len(found) > 1:
-        raise ValueError("two diagnoses are given, BCC and SK; leave one, or remove the row")
+        raise ValueError(said("two diagnoses are given, BCC and SK; leave one, or remove the row"))
     if not found:
         raise ValueError(
-            f"'{_quoted(given[0])}' is neither basal cell carcinoma (BCC) nor seborrheic "
-            "keratosis (SK), the two this study compares; remove the row or correct it"
+            said(
+                "'{text}' is neither basal cell carcinoma (BCC) nor seborrheic keratosis (SK), "
+                "the two this study compares; remove the row or correct it",
+                text=_quoted(given[0]),
+            )
         )
     return found.pop()
 
@@ -161,7 +168,9 @@ def read_no_diagnosis(texts: tuple[str, ...], columns: Columns) -> str:
     """Give ''; ValueError where there is a diagnosis although the file was to have none."""
     del columns
     if any(texts):
-        raise ValueError("a diagnosis is given although none was to be in the file; leave it out")
+        raise ValueError(
+            said("a diagnosis is given although none was to be in the file; leave it out")
+        )
     return ""
 
 
@@ -186,7 +195,13 @@ def read_age(text: str) -> int | None:
         return None
     # Spreadsheets and pandas write whole numbers as 53.0.
     if not re.fullmatch(r"[0-9]{1,3}([.,]0+)?", text) or int(re.split("[.,]", text)[0]) > OLDEST:
-        raise ValueError(f"'{_quoted(text)}' is not an age in whole years from 0 to {OLDEST}")
+        raise ValueError(
+            said(
+                "'{text}' is not an age in whole years from 0 to {oldest}",
+                text=_quoted(text),
+                oldest=OLDEST,
+            )
+        )
     return int(re.split("[.,]", text)[0])
 
 
@@ -197,8 +212,12 @@ def read_mm_per_pixel(text: str) -> float | None:
     plain = text.replace(",", ".")
     if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,9})?", plain) or not 0 < float(plain) <= COARSEST:
         raise ValueError(
-            f"'{_quoted(text)}' is no scale: millimetres in a pixel, above 0 and at most "
-            f"{COARSEST:.0f}, such as 0.021"
+            said(
+                "'{text}' is no scale: millimetres in a pixel, above 0 and at most "
+                "{coarsest:.0f}, such as 0.021",
+                text=_quoted(text),
+                coarsest=COARSEST,
+            )
         )
     return float(plain)
 
@@ -206,7 +225,12 @@ def read_mm_per_pixel(text: str) -> float | None:
 def read_sex(text: str) -> str:
     """Give 'male', 'female', 'other' or ''."""
     if text and text.casefold() not in _SEXES:
-        raise ValueError(f"'{_quoted(text)}' is not one of male, female, other; or leave it blank")
+        raise ValueError(
+            said(
+                "'{text}' is not one of male, female, other; or leave it blank",
+                text=_quoted(text),
+            )
+        )
     return _SEXES.get(text.casefold(), "")
 
 
@@ -217,14 +241,19 @@ def read_fitzpatrick(text: str) -> int | None:
     plain = text.casefold().removesuffix(".0")
     types = {**_SKIN_TYPES, **{str(number): number for number in _SKIN_TYPES.values()}}
     if plain not in types:
-        raise ValueError(f"'{_quoted(text)}' is not a Fitzpatrick skin type from 1 to 6 (I to VI)")
+        raise ValueError(
+            said(
+                "'{text}' is not a Fitzpatrick skin type from 1 to 6 (I to VI)",
+                text=_quoted(text),
+            )
+        )
     return types[plain]
 
 
 def read_yes_or_no(text: str) -> bool:
     """Give yes as true; blank is no."""
     if text and text.casefold() not in _TRUTHS:
-        raise ValueError(f"'{_quoted(text)}' is neither yes nor no")
+        raise ValueError(said("'{text}' is neither yes nor no", text=_quoted(text)))
     return _TRUTHS.get(text.casefold(), False)
 
 
@@ -245,7 +274,13 @@ def read_text(text: str) -> str:
 
 def _short(text: str, limit: int) -> str:
     if len(text) > limit:
-        raise ValueError(f"the text has {len(text):,} characters; {limit} are accepted")
+        raise ValueError(
+            said(
+                "the text has {count:,} characters; {limit} are accepted",
+                count=len(text),
+                limit=limit,
+            )
+        )
     return text
 
 

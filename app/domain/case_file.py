@@ -12,6 +12,7 @@ from app.domain import case_columns as read
 from app.domain.case_columns import Columns
 from app.domain.csv_table import Row, Table, read_table
 from app.domain.errors import Problem
+from app.domain.sentences import said
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ class _Reading:
         try:
             return reader(*arguments)
         except ValueError as refusal:
-            self.problem(row, column, str(refusal))
+            self.problem(row, column, refusal.args[0])  # str() would lose how it was made
             return None
 
 
@@ -126,7 +127,7 @@ def parse_case_file(
     return CaseFile(name, columns.format, tuple(reading.cases.values()), tuple(in_order), ignored)
 
 
-_NO_IMAGE_COLUMN = (
+_NO_IMAGE_COLUMN = said(
     "no column names the images: it is called 'image' in our own columns, 'isic_id' in those "
     "of the ISIC archive and 'img_id' in PAD-UFES-20"
 )
@@ -136,7 +137,9 @@ def _has_diagnosis(table: Table, reading: _Reading) -> bool:
     if reading.without_diagnosis or set(reading.columns.diagnoses) & set(table.columns):
         return True
     reading.problem(
-        table.header_row, reading.diagnosis_column, "this column is needed and is not there"
+        table.header_row,
+        reading.diagnosis_column,
+        said("this column is needed and is not there"),
     )
     return False
 
@@ -211,7 +214,7 @@ def _listed_before(image: str, row: int, reading: _Reading) -> bool:
     endings.setdefault(ending, row)
     if earlier:
         column = reading.columns.image
-        reading.problem(row, column, f"this image is already listed in row {earlier}")
+        reading.problem(row, column, said("this image is already listed in row {row}", row=earlier))
     return bool(earlier)
 
 
@@ -226,13 +229,18 @@ def _merge(known: CaseRow, new: CaseRow, row: int, reading: _Reading) -> CaseRow
             reading.problem(
                 row,
                 column,
-                f"case {known.case_id} has '{_said(before)}' in an earlier row and "
-                f"'{_said(now)}' here; all rows of a case must agree",
+                said(
+                    "case {case} has '{before}' in an earlier row and '{now}' here; all rows of a "
+                    "case must agree",
+                    case=known.case_id,
+                    before=_as_written(before),
+                    now=_as_written(now),
+                ),
             )
     return replace(known, **filled)  # pyright: ignore[reportArgumentType] - same attributes
 
 
-def _said(value: object) -> object:
+def _as_written(value: object) -> object:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 

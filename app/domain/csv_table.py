@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from app.domain.errors import Problem
+from app.domain.sentences import said
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_ROWS = 20_000
@@ -16,12 +17,18 @@ SEPARATORS = (",", ";", "\t")
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd\ud800-\udfff]")
 # What people send when they mean a table, by the bytes such a file begins with.
 _NOT_TEXT = (
-    (b"PK\x03\x04", "is a ZIP file or an Excel workbook; in Excel choose Save as, CSV UTF-8"),
-    (b"\xd0\xcf\x11\xe0", "is an old Excel workbook; in Excel choose Save as, CSV UTF-8"),
-    (b"%PDF", "is a PDF; the cases are needed as a CSV file"),
-    (b"\x89PNG", "is a picture; the cases are needed as a CSV file"),
-    (b"\xff\xd8\xff", "is a picture; the cases are needed as a CSV file"),
-    (b"\x1f\x8b", "is compressed; unpack it first"),
+    (
+        b"PK\x03\x04",
+        said("the file is a ZIP file or an Excel workbook; in Excel choose Save as, CSV UTF-8"),
+    ),
+    (
+        b"\xd0\xcf\x11\xe0",
+        said("the file is an old Excel workbook; in Excel choose Save as, CSV UTF-8"),
+    ),
+    (b"%PDF", said("the file is a PDF; the cases are needed as a CSV file")),
+    (b"\x89PNG", said("the file is a picture; the cases are needed as a CSV file")),
+    (b"\xff\xd8\xff", said("the file is a picture; the cases are needed as a CSV file")),
+    (b"\x1f\x8b", said("the file is compressed; unpack it first")),
 )
 
 
@@ -68,12 +75,12 @@ def read_table(data: bytes, *, name: str, known: frozenset[str]) -> Table:
     nothing: tuple[int, list[str]] = (1, [])
     header_row, header = next((record for record in records if any(record[1])), nothing)
     if not header:
-        reading.problem("the file has no rows; its first row must name the columns")
+        reading.problem(said("the file has no rows; its first row must name the columns"))
         return Table(problems=tuple(reading.problems))
     columns = _columns(header, header_row, reading)
     rows = tuple(_rows(records, columns, reading))
     if not rows:
-        reading.problem("there is no row below the column names")
+        reading.problem(said("there is no row below the column names"))
     named = tuple(dict.fromkeys(column for column in columns if column))
     return Table(header_row, named, rows, tuple(reading.problems))
 
@@ -81,19 +88,21 @@ def read_table(data: bytes, *, name: str, known: frozenset[str]) -> Table:
 def _decode(data: bytes, reading: _Reading) -> str | None:
     """Text of the file, or nothing where it is not text at all."""
     if not data.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
-        reading.problem("the file is empty")
+        reading.problem(said("the file is empty"))
         return None
     if len(data) > MAX_BYTES:
-        reading.problem(f"the file is larger than {MAX_BYTES // 1024**2} MB; split it")
+        reading.problem(
+            said("the file is larger than {size} MB; split it", size=MAX_BYTES // 1024**2)
+        )
         return None
     for start, sentence in _NOT_TEXT:
         if data.startswith(start):
-            reading.problem(f"the file {sentence}")
+            reading.problem(sentence)
             return None
     # A byte that does not decode is shown as U+FFFD, which is then reported row by row.
     text = data.decode(_encoding(data), errors="replace").removeprefix("\ufeff")
     if len(_UNREADABLE.findall(text[:4096])) > min(len(text), 4096) // 10:
-        reading.problem("the file is not text; the cases are needed as a CSV file in UTF-8")
+        reading.problem(said("the file is not text; the cases are needed as a CSV file in UTF-8"))
         return None
     return text
 
@@ -138,8 +147,10 @@ def _records(text: str, separator: str, reading: _Reading) -> Iterator[tuple[int
             return
         except csv.Error:
             reading.problem(
-                "a quotation mark is opened and not closed, or stands inside a cell; "
-                'put the cell in quotation marks and double those inside it ("")',
+                said(
+                    "a quotation mark is opened and not closed, or stands inside a cell; "
+                    'put the cell in quotation marks and double those inside it ("")'
+                ),
                 number,
             )
 
@@ -148,9 +159,9 @@ def _columns(header: list[str], number: int, reading: _Reading) -> list[str]:
     columns = [_column_name(cell) for cell in header]
     for name in dict.fromkeys(columns):
         if name and columns.count(name) > 1:
-            reading.problem("two columns have this name; rename or remove one", number, name)
+            reading.problem(said("two columns have this name; rename or remove one"), number, name)
     if any(_UNREADABLE.search(name) for name in columns):
-        reading.problem("a column name holds characters that are not text", number)
+        reading.problem(said("a column name holds characters that are not text"), number)
     return columns
 
 
@@ -164,7 +175,9 @@ def _rows(
             continue
         count += 1
         if count > MAX_ROWS:
-            reading.problem(f"there are more than {MAX_ROWS:,} rows; split the file", number)
+            reading.problem(
+                said("there are more than {count:,} rows; split the file", count=MAX_ROWS), number
+            )
             return
         _check_cells(cells, columns, number, unnamed, reading)
         # The first of two columns of one name counts; the second is already reported.
@@ -181,19 +194,27 @@ def _check_cells(
 ) -> None:
     if any(cells[len(columns) :]):
         reading.problem(
-            f"the row has {len(cells)} cells and the header {len(columns)}; "
-            "put a text that holds the separator in quotation marks",
+            said(
+                "the row has {cells} cells and the header {columns}; put a text that holds the "
+                "separator in quotation marks",
+                cells=len(cells),
+                columns=len(columns),
+            ),
             number,
         )
     for place, (name, cell) in enumerate(zip(columns, cells, strict=False), start=1):
         if _UNREADABLE.search(cell):
             reading.problem(
-                "the cell holds characters that are not text; save the file as CSV UTF-8",
+                said("the cell holds characters that are not text; save the file as CSV UTF-8"),
                 number,
                 name or None,
             )
         if cell and not name and place not in unnamed:
             unnamed.add(place)
             reading.problem(
-                f"column {place} from the left has cells but no name; name or remove it", number
+                said(
+                    "column {place} from the left has cells but no name; name or remove it",
+                    place=place,
+                ),
+                number,
             )

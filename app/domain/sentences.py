@@ -45,6 +45,12 @@ def of_one(sentence: str, which: object) -> str:
     return Sentence.at(sentence, f"{sentence.field}-{which}")
 
 
+def in_a_row(sentences: Sequence[Sentence]) -> Sentence:
+    """Return whole sentences as one text; there is one at least."""
+    first, *others = sentences
+    return said("{first} {others}", first=first, others=in_a_row(others)) if others else first
+
+
 def listed(sentences: Sequence[Sentence]) -> Sentence:
     """Return one sentence of several parts; there is one at least."""
     first, *others = sentences

@@ -17,7 +17,7 @@ ROOT = FOLDER.parents[1]
 # The sentence of a refusal is its first argument, that of a problem in a file its fourth.
 REFUSALS = (
     "Refusal SignInNeeded NotAllowed PasswordNeeded SecondFactorNeeded NotFound Conflict TooLarge "
-    "InvalidInput TooManyAttempts Unavailable BrokenOff AlreadyLocked FormUsed"
+    "InvalidInput TooManyAttempts Unavailable BrokenOff AlreadyLocked FormUsed NotReady"
 )
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
@@ -53,8 +53,14 @@ SOURCES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("app/web", "python", "**.py", {}),
     ("app/actions", "python", "*.py", {}),
     ("app/domain", "python", "**.py", {}),
+    ("app", "python", "image_source.py", {}),
+    ("app", "python", "image_decoding.py", {}),
+    ("app", "python", "imaging.py", {}),
+    ("app", "python", "mail.py", {}),
+    ("app", "python", "zip_*.py", {}),
     ("app/languages", "python", "elsewhere.py", {}),
     ("app", "python", "demo_tour.py", {}),
+    ("app/languages", "python", "remarks.py", {}),
 )
 
 

@@ -1,14 +1,18 @@
-"""Sentences made where nothing marks them for translation: in the database and in the statistics.
+"""Sentences made where nothing marks them for translation: they come to pages as finished texts.
 
-The database raises what it refuses as a finished sentence, and the statistics know of no language
-at all: their remarks stand in analysis.json as they are. Here are those that pages show, by their
-patterns, so that a page can say them in its language. One that is not here is shown in English.
+The database raises what it refuses as a finished sentence. The statistics know of no language at
+all: their remarks stand in analysis.json as they are. The process that decodes foreign pictures
+says what it refuses in plain bytes: what comes from it is not trusted with more. Here are those
+that pages show, by their patterns, so that a page can say them in its language. One that is not
+here is shown in English.
 """
 
 import re
 from functools import cache
 
+from app.domain import picture_refusals
 from app.domain.sentences import Sentence, said
+from app.languages.remarks import PLACES, REMARKS
 
 # As migrations/versions/*.sql raise them, with the full stop that app/db/session.py adds.
 OF_THE_DATABASE = (
@@ -48,41 +52,72 @@ OF_THE_DATABASE = (
     said("This person has no such part in the study: invite them."),
     said("Only a coordinator of the study does this."),
     said("Nobody disables their own account: ask another administrator."),
+    said(
+        "{name} is or was {part} of this study and cannot become its {other}: each person has one "
+        "part, so that nobody reads who knows the diagnoses."
+    ),
+    said("{name} administers the installation and takes no part in a study."),
+    said("Case {code} is excluded already."),
+    said(
+        "Case {code} was excluded before the orders were drawn: it has no place in them, and stays "
+        "excluded."
+    ),
+    said("Only a crossover study has a washout."),
+    said(
+        'The cases of this study are copies of those of "{code}", which is still blinded: unblind '
+        "that study first."
+    ),
+    said(
+        'The study "{code}" cannot open: {repeats} cases are to be read again, and it has {cases}.'
+    ),
+    said('The study "{code}" cannot open: a share of one case cannot be hidden.'),
+    said(
+        'The study "{code}" cannot open: case {case} lacks its image, reference standard or '
+        "prediction."
+    ),
+    said(
+        'The study "{code}" cannot open: nobody has said why its {matches} pictures and patients '
+        "seen before may stay."
+    ),
+    said(
+        "The cases cannot be added: case {case} lacks its image, reference standard or prediction."
+    ),
+    said(
+        "The cases cannot be added: nobody has said why the study's {matches} pictures and "
+        "patients seen before may stay."
+    ),
+    said(
+        'The study "{code}" is {state}: its design is frozen, and its title, instructions and '
+        "cases per sitting change by an amendment with a reason."
+    ),
+    said(
+        'The study "{code}" is {state}: its instruments, model version and allocation are frozen.'
+    ),
+    said('The study "{code}" is {state}: matches are acknowledged before cases are read.'),
+    said(
+        'The study "{code}" is {state}: what is logged of the zoom and shown of the model\'s '
+        "record is fixed."
+    ),
+    said('The study "{code}" is {state}: which readings its analysis uses is frozen.'),
+    said('The study "{code}" is open: its cases and predictions are frozen.'),
+    said('The study "{code}" is open: its predictions are those of its own model.'),
+    said(
+        'The study "{code}" is open: training cases come first in every order and cannot be added.'
+    ),
+    said("A reading answers the questions of its study, all of them and no other."),
 )
-OF_THE_STATISTICS = (
-    said("these readers only, on cases like these"),
-    said("One reader: the result is about this reader, on cases like these."),
-    said("No variance among the events or among the non-events: the normal test misleads."),
-    said(
-        "NRI and IDI can improve without any gain: they reward miscalibrated scores (Hilden and "
-        "Gerds 2014), and the p-values of the NRI mislead (Pepe 2014, Kerr 2014). Read them "
-        "beside the differences of AUC and Brier score and the counts of changed calls."
-    ),
-    said(
-        "Some probabilities are exactly 0 or 1 and have no log odds, so calibration in the large "
-        "and slope are undefined."
-    ),
-    said("One category or one group only: there is nothing to test."),
-    said("Too few or equal values: there is nothing to test."),
-    said("Expected counts below 5, but too many tables for Fisher's test: read with care."),
-    said("All calls are the same, so agreement beyond chance is undefined."),
-    said("The AUCs differ without any variance between cases, so no test can be made."),
-    said("paired bootstrap, stratified by truth"),
-    said(
-        "{readers} readers: the result is about these readers only, on cases like these. So few "
-        "cannot stand for readers in general: the variation between readers would be estimated "
-        "from {freedom} degrees of freedom."
-    ),
-    said(
-        "{readers} readers: the test treats them as a sample of readers like these, but so few "
-        "carry no claim about readers in general."
-    ),
-    said(
-        "{missing} cases were read in one modality only; the paired comparison leaves them out "
-        "and uses {used} cases."
-    ),
+# Reasons that the program itself gives, as the log keeps them.
+REASONS = (
+    said("The study was opened."),
+    said("Accepted an invitation."),
+    said("A simulated reader: a program that remembers no case."),
+    said("Demonstration: to show results at once."),
 )
-STATES = {
+PARTS = {  # values that are words
+    **{part: said(part) for part in ("reader", "coordinator", "adjudicator", "auditor")},
+    **{kind: kind for _, _, kind in picture_refusals.OTHER_KINDS},
+    "held": said("held"),  # a part
+    "ended": said("ended"),
     "draft": said("being prepared"),
     "open": said("open"),
     "closed": said("closed"),
@@ -95,7 +130,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], Sentence], ...]:
     """Return each sentence that has parts, as what it looks like once they are filled in."""
     return tuple(
         (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(known))), known)
-        for known in (*OF_THE_DATABASE, *OF_THE_STATISTICS)
+        for known in (*OF_THE_DATABASE, *REMARKS, *picture_refusals.PATTERNS)
         if "{" in known
     )
 
@@ -104,6 +139,12 @@ def recognised(text: str) -> Sentence | None:
     """Return the sentence of a finished text that is known here with its parts."""
     for pattern, known in _patterns():
         if found := pattern.fullmatch(text):
-            parts = {name: STATES.get(part, part) for name, part in found.groupdict().items()}
-            return said(known, **parts)
+            return said(known, **{name: _part(part) for name, part in found.groupdict().items()})
     return None
+
+
+def _part(text: str) -> str:
+    """Return what came into a sentence as a sentence of its own where it is one."""
+    if text in PARTS:
+        return PARTS[text]
+    return recognised(text) or (said(text) if text in (*REMARKS, *PLACES) else text)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from app.db.protocols import ProtocolVersion
 from app.db.studies import Study
 from app.domain.errors import InvalidInput
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
 from app.domain.study_design import DESIGNS, Design, StudyDesign
 from app.web.pages import Page
 
@@ -99,7 +99,7 @@ class DesignForm(BaseModel):
             analysed_readings="corrected" if self.analysed_readings == "corrected" else "original",
         )
 
-    def frozen(self, held: StudyDesign) -> list[str]:
+    def frozen(self, held: StudyDesign) -> list[Sentence]:
         """Name what the form would change of settings that are fixed from opening on.
 
         A form of the draft, sent from an old tab, has them all; an amendment has none.

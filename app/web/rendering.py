@@ -42,6 +42,19 @@ def _field(problem: str | None) -> str:
     return (problem.field or "") if isinstance(problem, Sentence) else ""
 
 
+def place_of(where: str) -> str:
+    """Return the place of a remark among the results; names that are not ours stay as they are."""
+    places = where.replace("_", " ").split("; ")
+    return gettext("; ").join(
+        gettext(", ").join(translated(name) for name in place.split(", ")) for place in places
+    )
+
+
+def _begun(text: str) -> str:
+    """Return a text as it begins a line; unlike `capitalize`, what follows stays: AUC, AI."""
+    return text[:1].upper() + text[1:]
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -70,6 +83,8 @@ def _environment() -> jinja2.Environment:
     environment.filters["written"] = written
     environment.filters["browser"] = browser_name
     environment.filters["translated"] = translated
+    environment.filters["place"] = place_of
+    environment.filters["begun"] = _begun
     environment.filters.update(
         field=_field,
         moment=formats.moment,

@@ -125,6 +125,7 @@ RIGHTS = {
             "assignment": ALL,
             "case_prediction": "id study_id case_id model_version_id predicted_at",
             **whole("consent consent_text coordinator enrolment image membership reader_profile"),
+            "chosen_language": ALL,
             "invitation": "id study_id email invited_by created_at expires_at accepted_by "
             "accepted_at role",
             "model_version": ALL,
@@ -270,7 +271,8 @@ GUARDED_BY_ROWS = set(
         "coordinator enrolment image invitation membership prediction reader_profile reading "
         "reference_diagnosis reveal seen_before_acknowledgement served study study_case "
         "protocol_version case_exclusion washout_override reading_correction study_model "
-        "case_addition order_extension viewing reading_keys case_readmission study_copy"
+        "case_addition order_extension viewing reading_keys case_readmission study_copy "
+        "chosen_language"
     )
 )
 

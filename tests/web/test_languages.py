@@ -1,5 +1,6 @@
 """The language of a page: chosen, else the browser's, else English; files and the API have none."""
 
+import ast
 import re
 import shutil
 from datetime import UTC, datetime
@@ -8,11 +9,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from app.domain.sentences import said
-from app.languages import catalogues, elsewhere
+from app.domain.sentences import Sentence, said
+from app.languages import catalogues, elsewhere, remarks
 from app.languages.catalogues import language_named, language_wished
-from app.languages.current import current, translated
-from app.web import formats
+from app.languages.current import current, in_language, translated
+from app.web import formats, rendering
 from tests.conftest import PASSWORD, Cast
 from tests.reading.steps import superuser
 from tests.web.site import Site
@@ -142,9 +143,64 @@ def test_sentences_that_are_made_elsewhere_are_made_there_still() -> None:
     statistics = plain("".join(p.read_text() for p in (ROOT / "app" / "statistics").glob("*.py")))
     for known in elsewhere.OF_THE_DATABASE:
         assert f"'{re.sub(r'{.*?}', '%', known.removesuffix('.'))}'" in migrations, known
-    for known in elsewhere.OF_THE_STATISTICS:
+    for known in remarks.REMARKS:
         pattern = re.sub(r"\\{\w+\\}", r"\{.+?\}", re.escape(known))
         assert re.search(pattern, statistics), known
+
+
+# ---------------------------------------------------------------- every remark is known
+
+
+def text_of(node: ast.expr, names: dict[str, str]) -> str | None:
+    """A text of source code as a pattern: {} for each part; None where it is none."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+        )
+    return names.get(node.id) if isinstance(node, ast.Name) else None
+
+
+def remarks_in(source: str) -> dict[str, str]:
+    """The texts of all notes and warnings that a module makes, each with its code."""
+    names: dict[str, str] = {}
+    found: dict[str, str] = {}
+    nodes = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assign | ast.Call)
+    ]
+    for node in sorted(nodes, key=lambda node: (node.lineno, isinstance(node, ast.Call))):
+        if isinstance(node, ast.Assign):
+            if isinstance(node.targets[0], ast.Name) and (text := text_of(node.value, names)):
+                names[node.targets[0].id] = text
+        elif getattr(node.func, "id", "") in {"Note", "Warning"} and (
+            text := text_of(node.args[-1], names)
+        ):
+            found[text] = text_of(node.args[0], names) or ""
+    return found
+
+
+def test_every_remark_of_a_studys_results_can_be_said_in_another_language() -> None:
+    said_by_the_pages_tables = {"no_ordinal_scale", "subgroups"}
+    known = {re.sub(r"\{\w+\}", "{}", pattern) for pattern in remarks.REMARKS}
+    made: dict[str, str] = {}
+    for path in (ROOT / "app" / "statistics").glob("*.py"):
+        # Of models alone commands write, and no page shows it.
+        if not path.name.startswith(("model_", "clustered")):
+            made |= remarks_in(path.read_text())
+    unknown = {code for text, code in made.items() if text not in known}
+    assert unknown == said_by_the_pages_tables
+    assert len(made) > 20
+
+
+@pytest.mark.usefixtures("in_chinese")
+def test_a_remark_is_said_with_its_parts_and_its_place() -> None:
+    assert (
+        translated("No analysis over readers: A covariance needs two cases, not 0.")
+        == "未进行跨阅片者的分析：计算协方差需要两个病例，而现有 0 个。"  # noqa: RUF001
+    )
+    page = rendering.place_of("R01, unaided, auc_calls; mrmc, auc; and at 3 more places")
+    assert page == "R01，独立判读，判断的 AUC；多阅片者多病例分析，AUC；以及另外 3 处"  # noqa: RUF001
 
 
 @pytest.mark.usefixtures("in_chinese")
@@ -173,6 +229,13 @@ def german_number(value: float) -> str:
     written = formats.number(value, 2)
     current.reset(before)
     return written
+
+
+def in_german(sentence: Sentence) -> str:
+    found = language_named("de")
+    assert found is not None
+    with in_language(found):
+        return translated(sentence)
 
 
 GERMAN = """
@@ -212,3 +275,6 @@ def test_a_language_is_added_by_adding_a_file(site: Site) -> None:
     assert "Zum Inhalt" in german
     assert "Sign in" in german  # what the file lacks is said in English
     assert german_number(1.5) == "1,50"
+    limit = said("{share:.1%} of {all:,}, from {file}", share=0.125, all=2000, file="a.csv")
+    assert limit == "12.5% of 2,000, from a.csv"
+    assert in_german(limit) == "12,5% of 2.000, from a.csv"

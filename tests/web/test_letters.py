@@ -108,3 +108,52 @@ def test_a_mail_server_that_takes_nothing_is_asked_once(monkeypatch: pytest.Monk
     assert [delivery.sent for delivery in made] == [True, False, False]
     assert asked == ["a@example.org", "b@example.org"]
     assert all("Pass the text on yourself." in delivery.sentence for delivery in made[1:])
+
+
+CHINESE = "zh_Hans_CN"
+
+
+def test_a_reminder_is_in_the_language_of_whom_it_is_for(site: Site) -> None:
+    """Rita chose Chinese, Rolf nothing: his letter is in the language of the one who writes."""
+    site.browser(site.cast.rita).post("/language", data={"language": CHINESE})
+    made = site.browser(site.cast.cora).post(LETTERS, data={"kind": "reminder"}).text
+    assert "To rita@example.org: BCC or SK：还有 6 个病例待阅" in made  # noqa: RUF001
+    assert "Rita，您好：" in made  # noqa: RUF001
+    assert "To rolf@example.org: BCC or SK: 6 cases are waiting" in made
+    page = site.browser(site.cast.cora, **{"Accept-Language": "zh-CN"}).get(LETTERS).text
+    assert "Rolf，您好：" not in page, "the first of the letters is the one shown"  # noqa: RUF001
+    alone = site.browser(site.cast.cora).post(
+        f"/studies/bcc-sk/readers/{site.cast.rita.id}/messages", data={"kind": "reminder"}
+    )
+    assert "Rita，您好：" in alone.text  # noqa: RUF001
+
+
+def test_an_invitation_is_in_the_writers_language_where_nobody_of_their_studies_is_meant(
+    site: Site,
+) -> None:
+    """What somebody chose whom the coordinator's studies do not know, they cannot tell."""
+    for person in (site.cast.rita, site.cast.olga):
+        site.browser(person).post("/language", data={"language": CHINESE})
+    cora = site.browser(site.cast.cora)
+
+    def invited(email: str) -> str:
+        return cora.post("/studies/bcc-sk/invitations", data={"email": email}).text
+
+    assert "邀请您作为阅片者参加研究“BCC or SK”。" in invited("rita@example.org")
+    assert "You are invited to read the cases" in invited("olga@example.org")
+    in_chinese = site.browser(site.cast.cora, **{"Accept-Language": "zh-CN"})
+    letter = in_chinese.post("/studies/bcc-sk/invitations", data={"email": "new@example.org"}).text
+    assert "邀请您作为阅片者参加研究“BCC or SK”。" in letter
+
+
+def test_the_link_for_a_new_password_comes_in_the_accounts_language(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Message] = []
+    monkeypatch.setattr(write_messages, "send", lambda _mail, message: sent.append(message))
+    site = Site(cast, REREAD_SMTP="smtp://mail", REREAD_MAIL_FROM="reread@example.org")
+    site.browser(cast.rita).post("/language", data={"language": CHINESE})
+    for email in ("rita@example.org", "rolf@example.org"):
+        site.browser().post("/lost-password", data={"email": email})
+    assert [message.subject for message in sent] == ["reread 的新密码", "A new password for reread"]
+    assert "链接只能使用一次" in sent[0].text

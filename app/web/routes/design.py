@@ -12,7 +12,7 @@ from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput
-from app.domain.sentences import Sentence, said
+from app.domain.sentences import Sentence, listed, said
 from app.domain.study_design import StudyDesign
 from app.web.access import CoordinatorConnection, CoordinatorOnly
 from app.web.design_pages import DesignForm, DesignPage
@@ -73,7 +73,7 @@ def _refuse_frozen(study: Study, form: DesignForm, held: StudyDesign) -> None:
                 "The study is open, and this is fixed since then: {fields}. Its title, "
                 "instructions and cases per sitting can be changed, with a reason. Nothing was "
                 "saved.",
-                fields=", ".join(changed),
+                fields=listed(changed),
             )
         )
 

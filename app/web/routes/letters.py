@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.actions import write_messages
 from app.actions.design_study import find_study
-from app.db import monitor, people
+from app.db import languages, monitor, people
 from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account
@@ -99,6 +99,7 @@ def _page(
         row for row in people.readers_of(connection, study.id) if row.active and not row.simulated
     ]
     behind = [row for row in persons if paces[row.reader_id].pace.missing]
+    chosen = languages.languages_of(connection, [row.reader_id for row in behind])
     return LettersPage(
         viewer=viewer,
         problem=problem,
@@ -114,6 +115,7 @@ def _page(
                     finished=paces[row.reader_id].pace.finished,
                     assigned=len(paces[row.reader_id].states),
                     address=site_address(request),
+                    language=write_messages.language_of_letter(chosen.get(row.reader_id)),
                     by=viewer,
                 ),
             )

@@ -9,8 +9,11 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actions import manage_own_account
 from app.actions.write_messages import deliver
+from app.db import languages
 from app.db.session import Role
 from app.domain.errors import InvalidInput
+from app.languages.catalogues import Language, language_named
+from app.languages.current import current
 from app.web.access import Anyone
 from app.web.account_pages import LostPasswordPage, NewPasswordPage
 from app.web.cookies import client_address, keep_device, site_address, visitor_of
@@ -38,16 +41,22 @@ def ask_for_link(request: Request, _viewer: Anyone, email: Annotated[str, Form()
         services.database, email=email, address=client_address(request), now=now
     )
     response = render(LostPasswordPage(by_mail=True, asked=True))
-    response.background = BackgroundTask(_send_link, services, email, site_address(request))
+    response.background = BackgroundTask(
+        _send_link, services, email, site_address(request), current.get()
+    )
     return response
 
 
-def _send_link(services: Services, email: str, address: str) -> None:
+def _send_link(services: Services, email: str, address: str, asked_in: Language) -> None:
     token = manage_own_account.make_reset_for(services.database, email=email, now=services.clock())
     if token is None:
         return
+    with services.database.begin(Role.ACCOUNT, actor=None) as connection:
+        chosen = language_named(languages.language_of_address(connection, email.strip()))
     letter = manage_own_account.reset_message(
-        email=email.strip(), link=f"{address}/new-password/{token}"
+        email=email.strip(),
+        link=f"{address}/new-password/{token}",
+        language=chosen or asked_in,
     )
     delivery = deliver(services.settings.mail, letter)
     if not delivery.sent:

@@ -15,7 +15,7 @@ from app.actions import (
     write_messages,
 )
 from app.actions.write_messages import Delivery, Kind
-from app.db import case_readings, monitor, people, protocols, studies
+from app.db import case_readings, languages, monitor, people, protocols, studies
 from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account, Part
@@ -82,9 +82,15 @@ def invite(
         except InvalidInput as refusal:
             page = _readers_page(connection, viewer, code, fresh=True, problem=refusal.sentence)
             return render(replace(page, email=email, part=part), status=refusal.status)
+        chosen = languages.language_of_address(connection, email.strip())
     link = f"{site_address(request)}/invitations/{token}"
     letter = write_messages.invitation_message(
-        study=study, email=email.strip(), part=part, link=link, by=viewer
+        study=study,
+        email=email.strip(),
+        part=part,
+        link=link,
+        language=write_messages.language_of_letter(chosen),
+        by=viewer,
     )
     delivery = _deliver(request, viewer, study, "invitation", letter, to=part)
     with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
@@ -177,6 +183,9 @@ def write_to_reader(
                     finished=progress.finished,
                     assigned=len(progress.states),
                     address=site_address(request),
+                    language=write_messages.language_of_letter(
+                        languages.language_of(connection, row.reader_id)
+                    ),
                     by=viewer,
                 )
             )

@@ -17,6 +17,7 @@ from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
 from app.domain.sentences import Sentence, said
+from app.languages.current import translated
 from app.web.access import CoordinatorConnection, CoordinatorOnly, PasswordIsFresh
 from app.web.pages import CasesPage, NewStudyPage, StudyPage, UnblindPage
 from app.web.rendering import render, render_block
@@ -29,7 +30,7 @@ router = APIRouter()
 @router.get("/studies/new")
 def show_new_study(viewer: CoordinatorOnly) -> Response:
     """Show the form of a new study."""
-    return render(NewStudyPage(viewer=viewer, instructions=design_study.INSTRUCTIONS))
+    return render(NewStudyPage(viewer=viewer, instructions=translated(design_study.INSTRUCTIONS)))
 
 
 @router.post("/studies/new")
