@@ -16,6 +16,7 @@ is JSON; "holds" says whether the answer with the next image stays under 100 ms 
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import socket
 import sys
@@ -214,9 +215,11 @@ def main() -> None:
             browser.close()
         bare = bare_writes(database, study, second, count)
     whole, to_next = per_case(timed.answers)
-    print(f"{count} cases by keyboard, one image each of 1024 x 1024 pixels")
+    load = round(os.getloadavg()[0], 1)
+    print(f"{count} cases by keyboard, one image each of 1024 x 1024 pixels; load average {load}")
     result = {
         "cases": count,
+        "load": load,
         "server_time_to_next": said("server, from the aided lock to the next case's page", to_next),
         "server_time_per_case": said("server, all answers of a case, images included", whole),
         "bare_writes_per_case": said("bare writes of a case: four transactions", bare),

@@ -162,6 +162,12 @@
 
   document.addEventListener("submit", (event) => {
     const target = event.target;
+    // Another language is no call: the browser sends what is typed, and gets the page anew with it.
+    if (event.submitter?.name === "language") {
+      event.stopImmediatePropagation();
+      if (window.sending.waits()) event.preventDefault();
+      return;
+    }
     // What is sent again is what was locked.
     if (!target.matches("[data-call-form]") || window.sending.waits()) return;
     const found = missing(target);
@@ -217,7 +223,18 @@
     if (!event.target.closest("[data-pause-wanted]")) return;
     pauseWanted = true;
     within("[data-pause-offer]").hidden = true;
-    within("[data-focus]")?.focus({ preventScroll: true });
+    backToTheCase();
+  });
+
+  // ---------------------------------------------------------------- back to the case
+
+  // After a press by mouse or finger on a tool, the next key is meant for the call, not for the tool.
+  function backToTheCase() { within("[data-focus]")?.focus({ preventScroll: true }); }
+  document.addEventListener("click", (event) => {
+    if (event.detail && event.target.closest(".tools button")) backToTheCase();
+  });
+  document.addEventListener("pointerup", (event) => {
+    if (event.target.matches("[data-map-strength]")) backToTheCase();
   });
 
   // ---------------------------------------------------------------- arriving

@@ -52,7 +52,8 @@
     const timer = signedOut ? null : setTimeout(sendAgain, seconds * 1000);
     waiting = { tries: tries + 1, timer, signedOut };
     hold(true);
-    say(navigator.onLine ? _("Not saved yet: sending again") : _("Offline: not saved yet"), "problem");
+    if (signedOut) say(_("Not saved yet"), "problem");
+    else say(navigator.onLine ? _("Not saved yet: sending again") : _("Offline: not saved yet"), "problem");
   }
 
   document.addEventListener("htmx:before:request", (event) => {
@@ -75,7 +76,7 @@
     const signedOut = status === 401 || Boolean(answer.querySelector('form[action="/sign-in"]'));
     // What contradicts the server's state (the study was closed, say) will not pass later either.
     const final = !signedOut && status >= 400 && status < 500 && ![408, 425, 429].includes(status);
-    notSaved(sentence, { signedOut, final });
+    notSaved(signedOut ? _("Your session has ended.") : sentence, { signedOut, final });
   });
 
   function answered(ctx) {
@@ -83,7 +84,7 @@
     const waited = waiting !== null;
     clearTimeout(waiting?.timer);
     waiting = null;
-    const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+    const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     if (call && ctx.response.status === 200) say(_("Saved {time}", { time }), "done");
     else if (call || waited) say("");
   }
@@ -96,7 +97,7 @@
 
   window.addEventListener("online", () => { if (waiting) sendAgain(); else say(""); });
   window.addEventListener("offline", () => {
-    say(_("Offline: calls wait on this page and are sent when the network is back"), "problem");
+    say(_("Offline: calls wait on this page"), "problem");
   });
   // Back from signing in in another tab.
   window.addEventListener("focus", () => { if (waiting?.signedOut) sendAgain(); });

@@ -3,11 +3,12 @@
 // scale bar, the next case's images ahead. A viewer element survives the swap from the unaided to
 // the aided call (hx-preserve), so zoom and place are kept. map.js adds the model's map.
 (() => {
-  const viewers = new Map(); // element -> { viewer, plain, atHome, map }
+  const viewers = new Map(); // element -> { viewer, plain, place, resizing, map }
   const ahead = new Map(); // address -> Image: held, the browser need not ask for it again
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const LENGTHS = [100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05]; // of the scale bar, in mm
   const LONGEST = 140; // of the scale bar, in pixels of the screen
+  const HOME = { enlarged: 1, centre: null }; // the whole image, fitted
   let chosen = { case: "", slide: "" };
   let side = false; // all images of a case side by side
   let linked = true;
@@ -38,13 +39,16 @@
       visibilityRatio: 0.5,
       tileSources: { type: "image", url: element.dataset.src },
     });
-    const entry = { viewer, plain, atHome: true, map: null };
+    const entry = { viewer, plain, place: HOME, resizing: "", map: null };
     viewer.addHandler("open", () => opened(element, entry));
     viewer.addHandler("open-failed", () => failed(element, plain));
     viewer.addHandler("canvas-key", keepToArrows);
-    for (const name of ["zoom", "pan"]) viewer.addHandler(name, () => moved(element, entry));
-    for (const name of ["animation", "open", "resize"]) viewer.addHandler(name, () => measure(element, entry));
-    viewer.addHandler("resize", () => { if (entry.atHome) viewer.viewport.goHome(true); });
+    viewer.addHandler("pan", () => moved(element, entry));
+    viewer.addHandler("zoom", () => (entry.resizing === "last" ? resized(entry) : moved(element, entry)));
+    // OpenSeadragon answers a new size in several steps, with a place of its own; the last is a zoom.
+    viewer.addHandler("resize", () => { entry.resizing = "under way"; });
+    viewer.addHandler("after-resize", () => { entry.resizing = "last"; });
+    for (const name of ["animation", "open", "update-viewport"]) viewer.addHandler(name, () => measure(element, entry));
     viewer.canvas.setAttribute("role", "application");
     viewer.canvas.setAttribute("aria-label", _("{image}. Arrow keys move it.", { image: element.dataset.label }));
     viewers.set(element, entry);
@@ -57,6 +61,9 @@
     // Also a small image can be enlarged fourfold.
     viewport.maxZoomLevel = Math.max(viewport.getMaxZoom(), 4 * viewport.getHomeZoom());
     ahead.delete(element.dataset.src);
+    // What comes beside an image begins where that one is.
+    const leader = [...viewers].find(([other, held]) => held !== entry && together(other, element) && shownIn(other));
+    if (leader) follow(entry, leader[1], { immediately: true });
     measure(element, entry);
     document.dispatchEvent(new CustomEvent("viewer:opened", { detail: { element, entry } }));
   }
@@ -94,24 +101,43 @@
   const enlarged = (viewport) => viewport.getZoom() / viewport.getHomeZoom();
   const height = (viewer) => viewer.world.getItemAt(0)?.getBounds().height ?? 1; // width is 1
 
+  // The same image with and without its map, or the images of a case side by side.
+  const together = (one, other) => one.parentElement === other.parentElement || side && linked;
+  const shownIn = (element) => element.dataset.opened !== undefined && !element.closest("[hidden]");
+
   function moved(element, entry) {
-    entry.atHome = Math.abs(enlarged(entry.viewer.viewport) - 1) < 0.01;
-    if (following) return;
-    following = true;
+    if (entry.resizing || following) return;
+    const viewport = entry.viewer.viewport;
+    entry.place = { enlarged: enlarged(viewport), centre: viewport.getCenter() };
+    const aside = entry.place.centre.distanceTo(viewport.getHomeBounds().getCenter());
+    if (Math.abs(entry.place.enlarged - 1) < 0.01 && aside < 0.01) entry.place = HOME;
     for (const [other, held] of viewers) {
-      const twin = other.parentElement === element.parentElement; // the same image, with its map
-      if (other !== element && (twin || side && linked) && other.dataset.opened !== undefined) {
-        follow(held.viewer, entry.viewer);
-        held.atHome = entry.atHome;
-      }
+      if (other !== element && together(other, element) && other.dataset.opened !== undefined) follow(held, entry);
     }
+  }
+
+  function follow(held, leader, { immediately = false } = {}) {
+    const centre = leader.place.centre;
+    held.place = centre
+      ? { ...leader.place, centre: new OpenSeadragon.Point(centre.x, centre.y * height(held.viewer) / height(leader.viewer)) }
+      : HOME;
+    goTo(held, immediately);
+  }
+
+  // Bring a viewer to its place, which no other follows.
+  function goTo({ viewer: { viewport }, place }, immediately) {
+    following = true;
+    if (place.centre) {
+      viewport.zoomTo(viewport.getHomeZoom() * place.enlarged, null, immediately);
+      viewport.panTo(place.centre, immediately);
+    } else viewport.goHome(immediately);
     following = false;
   }
 
-  function follow(viewer, leader) {
-    const centre = leader.viewport.getCenter();
-    viewer.viewport.zoomTo(viewer.viewport.getHomeZoom() * enlarged(leader.viewport));
-    viewer.viewport.panTo(new OpenSeadragon.Point(centre.x, centre.y * height(viewer) / height(leader)));
+  // A fitted image fits the new size too; of an enlarged one the same place stays in the middle.
+  function resized(entry) {
+    entry.resizing = "";
+    goTo(entry, true);
   }
 
   // ---------------------------------------------------------------- zoom and millimetres
@@ -199,7 +225,7 @@
     // By an eighth of what is seen; false where the whole image is seen anyway.
     pan(across, down) {
       const entry = current();
-      if (!entry || entry.atHome) return false;
+      if (!entry?.place.centre) return false;
       const seen = entry.viewer.viewport.getBounds();
       entry.viewer.viewport.panBy(new OpenSeadragon.Point(across * seen.width / 8, down * seen.height / 8));
       entry.viewer.viewport.applyConstraints();

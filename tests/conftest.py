@@ -11,10 +11,11 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -168,8 +169,11 @@ def score_by_hand(
     *,
     probability: float = 0.75,
     model: str = "made up for a test",
+    shown: bytes | None = None,
+    performance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Predictions without a model, for tests of everything behind them."""
+    """Predictions without a model, for tests of everything behind them; `shown`: every map."""
+    shown = shown or overlay()
     with database.begin(Role.WORKER, actor=None) as connection:
         version = register_model(
             connection,
@@ -182,6 +186,7 @@ def score_by_hand(
             map_grid=(14, 14),
             demonstration=True,
             card="No model.",
+            performance=performance,
         )
         images = connection.execute(
             "SELECT id, case_id FROM image WHERE study_id = %s ORDER BY case_id", [study.id]
@@ -193,8 +198,8 @@ def score_by_hand(
                 image=image,
                 model_version=version,
                 probability=probability if number % 2 else 1 - probability,
-                overlay_key=storage.put(overlay(), suffix=".png"),
-                overlay_sha256=hashlib.sha256(overlay()).hexdigest(),
+                overlay_key=storage.put(shown, suffix=".png"),
+                overlay_sha256=hashlib.sha256(shown).hexdigest(),
                 device="none",
             )
         insert_case_predictions(

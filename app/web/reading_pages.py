@@ -58,6 +58,12 @@ class CallForm(BaseModel):
     pause: str = ""
 
 
+class CallInAnotherLanguage(CallForm):
+    """A call as typed so far, when the reader asks for the page in another language."""
+
+    language: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReadingRoomPage(Page):
     """GET /studies/{code}/read: the current case in the state the server holds.

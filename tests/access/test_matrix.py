@@ -137,6 +137,7 @@ GET    /models/{model}                             coordinator_only  303    303 
 GET    /studies/{code}/read                        reader_only       303    303  403  200  200  403
 GET    /studies/{code}/start                       reader_only       303    303  403  200  200  403
 POST   /studies/{code}/start                       reader_only       401    401  403  303  303  403
+POST   /studies/{code}/read                        reader_only       401    401  403  200  200  403
 POST   /studies/{code}/next                        reader_only       401    401  403  303  303  403
 POST   /readings/{assignment}/unaided              reader_only       401    401  403  404  303  403
 POST   /readings/{assignment}/reveal               reader_only       401    401  403  404  303  403
@@ -214,6 +215,7 @@ def form_of(line: Line, site: Site) -> dict[str, object]:
         "/new-password/{reset}": {"password": "short"},
         "/account/password": {"current": "not this", "new": "a sentence of my own"},
         "/tokens": {"name": "progress", "scopes": "read"},
+        "/studies/{code}/read": {"language": "en"},
         "/readings/{assignment}/unaided": call,
         "/readings/{assignment}/aided": call,
     }

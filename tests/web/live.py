@@ -17,10 +17,10 @@ def serving(site: ASGIApp) -> Iterator[str]:
 
 
 @contextmanager
-def serving_at(build: Callable[[int], ASGIApp]) -> Iterator[int]:
-    """Serve what is built once its port is known, and give the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
+def serving_at(build: Callable[[int], ASGIApp], *, port: int = 0) -> Iterator[int]:
+    """Serve what is built once its port is known, and give the port; 0: any that is free."""
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        port = listening.getsockname()[1]
         config = uvicorn.Config(build(port), log_level="warning", access_log=False, lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))

@@ -1,5 +1,6 @@
 """The reading room: one address a study, always the state the server holds."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -14,9 +15,18 @@ from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput
 from app.domain.reading import Phase, ReadingState, parse_submission
+from app.languages.current import current
 from app.web.access import ReaderConnection, ReaderOnly
-from app.web.reading_pages import AIView, CallForm, ImageView, ReadingRoomPage
+from app.web.cookies import keep_language
+from app.web.reading_pages import (
+    AIView,
+    CallForm,
+    CallInAnotherLanguage,
+    ImageView,
+    ReadingRoomPage,
+)
 from app.web.rendering import render
+from app.web.routes.language import keep_choice
 from app.web.services import services_of
 from app.web.turns import fetched, in_turn
 
@@ -30,6 +40,34 @@ def show_case(viewer: ReaderOnly, connection: ReaderConnection, code: str) -> Re
     if study.state == "open" and people.consent_is_due(connection, study.id):
         return RedirectResponse(f"/studies/{code}/start", status_code=303)
     return render(_page(connection, viewer, study))
+
+
+@router.post("/studies/{code}/read")
+def show_in_another_language(
+    request: Request,
+    viewer: ReaderOnly,
+    connection: ReaderConnection,
+    code: str,
+    form: Annotated[CallInAnotherLanguage, Form()],
+    case: UUID | None = None,
+    phase: Phase | None = None,
+) -> Response:
+    """Show the current case in another language, with what was typed for it; locks nothing."""
+    study = read_case.find_reader_study(connection, code=code)
+    chosen = keep_choice(request, viewer, form.language)
+    current.set(chosen)
+    if study.state == "open" and people.consent_is_due(connection, study.id):
+        response: Response = RedirectResponse(f"/studies/{code}/start", status_code=303)
+        keep_language(request, response, chosen.name)
+        return response
+    page = _page(connection, viewer, study)
+    asked = {ReadingState.SERVED: Phase.UNAIDED, ReadingState.REVEALED: Phase.AIDED}
+    # What was typed for another question is no answer to this one.
+    if page.state and str(case) == page.assignment_id and asked.get(page.state) is phase:
+        page = replace(page, typed=form)
+    response = render(page)
+    keep_language(request, response, chosen.name)
+    return response
 
 
 @router.post("/studies/{code}/next")
