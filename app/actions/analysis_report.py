@@ -67,8 +67,9 @@ def _summary(results: StudyAnalysis) -> str:
     data = results.data
     counts = (
         f"{data.readers} readers, {data.cases} cases: {data.positives} {results.positive}, the "
-        f"positive class, and {data.negatives} {results.negative}. {data.rows} rows, "
-        f"{data.missing} readings missing."
+        f"positive class, and {data.negatives} {results.negative}. {data.rows} rows; "
+        f"{data.missing} of {data.rows + data.missing} readings that all readers could have made "
+        "of all cases in all modalities are not among them, by the design or by chance."
     )
     compared = " and ".join(results.modalities)
     lines = [counts, f"Compared: {compared}; differences are comparison minus baseline."]
@@ -185,6 +186,13 @@ def _mrmc(found: Mrmc, positive: str) -> str:
     for name in ("auc", "auc_calls", "sensitivity", "specificity"):
         measure: Measure = getattr(found, name)
         if measure.obuchowski_rockette is None:
+            if measure.u_statistics is not None:
+                instead = measure.u_statistics["unbiased"]
+                low = None if instead.low is None else max(instead.low, -1.0)
+                high = None if instead.high is None else min(instead.high, 1.0)
+                difference = f"{instead.value:+.3f}{interval(low, high)}"
+                population = "readers and cases like these (U-statistics)"
+                rows.append((name, population, "all", difference, p_value(instead.p)))
             continue
         analysis = measure.obuchowski_rockette["delong"]
         for test in (
@@ -199,7 +207,8 @@ def _mrmc(found: Mrmc, positive: str) -> str:
                 )
     return table(
         f"All readers together, positive class {positive}; Obuchowski-Rockette with DeLong's "
-        f"covariances. {found.population}",
+        "covariances, or U-statistics where too few cases were read by everybody in both "
+        f"modalities. {found.population}",
         ("Measure", "Population", "Cases", "Difference", "p"),
         rows,
     )

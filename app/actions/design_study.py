@@ -14,6 +14,7 @@ from app.domain.allocation import ALGORITHM, new_seed
 from app.domain.errors import Conflict, InvalidInput, NotFound
 from app.domain.sentences import said
 from app.domain.study_design import StudyDesign
+from app.domain.study_states import state_in_words
 
 
 class NotReady(Conflict):
@@ -28,9 +29,9 @@ STATEMENT = said(
 )
 INSTRUCTIONS = str(  # a default of the API's form too, whose description takes plain text
     said(
-        "For each case, decide first without help: basal cell carcinoma (BCC) or seborrheic "
-        "keratosis (SK), and how sure you are. After you lock the call you see what the model says "
-        "and where it looked. Then give your call again: the same, or another."
+        "For each case, say whether it is a basal cell carcinoma (BCC) or a seborrheic keratosis "
+        "(SK), and how sure you are. Decide alone, as you would with a patient before you: ask "
+        "nobody, and look nothing up."
     )
 )
 
@@ -125,6 +126,14 @@ def find_study(connection: Connection, *, code: str) -> studies.Study:
 
 def open_study(connection: Connection, *, study: studies.Study, by: Account) -> None:
     """Open a draft to its readers and draw their orders; from here on it is frozen."""
+    if study.state != "draft":
+        raise Conflict(
+            said(
+                'The study "{code}" is {state}: it was opened before, and that is done once.',
+                code=study.code,
+                state=state_in_words(study.state),
+            )
+        )
     counts = studies.counts_of(connection, study.id)
     if counts.cases == 0:
         raise NotReady("The study has no cases yet: import them first.")
@@ -135,6 +144,15 @@ def open_study(connection: Connection, *, study: studies.Study, by: Account) -> 
                 "every case has its prediction, so that none stands out.",
                 missing=counts.images - counts.scored_images,
                 images=counts.images,
+            )
+        )
+    if counts.undiagnosed:
+        raise NotReady(
+            said(
+                "{undiagnosed} of {cases} cases have no diagnosis yet: an adjudicator of the study "
+                "records them. Then it can open.",
+                undiagnosed=counts.undiagnosed,
+                cases=counts.cases,
             )
         )
     seen = look_for_seen_before(connection, study=study)
@@ -152,6 +170,14 @@ def open_study(connection: Connection, *, study: studies.Study, by: Account) -> 
 
 def close_study(connection: Connection, *, study: studies.Study, by: Account) -> None:
     """Close an open study: nothing more is recorded in it."""
+    if study.state != "open":
+        raise Conflict(
+            said(
+                'The study "{code}" is {state}: only an open study can be closed.',
+                code=study.code,
+                state=state_in_words(study.state),
+            )
+        )
     studies.set_closed(connection, study.id, by=by.id)
 
 

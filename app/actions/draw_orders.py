@@ -7,6 +7,7 @@ from app.db.session import Connection
 from app.domain.allocation import ALGORITHMS, allocate, order_sha256
 from app.domain.errors import Conflict, NotFound
 from app.domain.sentences import said
+from app.domain.study_states import state_in_words
 
 
 def enrol_reader(connection: Connection, *, study: UUID, reader: UUID) -> None:
@@ -19,7 +20,7 @@ def enrol_reader(connection: Connection, *, study: UUID, reader: UUID) -> None:
             said(
                 'The study "{code}" is {state}; no reader can join it.',
                 code=found.code,
-                state=said(found.state),
+                state=state_in_words(found.state),
             )
         )
     studies.enrol(connection, study=study, reader=reader)

@@ -28,6 +28,7 @@ from app.domain.counted import (
 from app.domain.errors import Conflict
 from app.domain.scores import malignancy_score
 from app.domain.sentences import said
+from app.domain.study_states import state_in_words
 
 Cell = Callable[[results.ExportedReading], object]
 
@@ -248,7 +249,7 @@ def check_frozen(connection: Connection, *, study: Study) -> str:
                 'The study "{code}" is {state}. Readings with truth leave the system only after '
                 "unblinding.",
                 code=study.code,
-                state=said(study.state),
+                state=state_in_words(study.state),
             )
         )
     digest = results.current_data_sha256(connection, study.id)

@@ -13,6 +13,7 @@ from app.domain.errors import Conflict, InvalidInput, Problem, to_mend
 from app.domain.image_quality import flags
 from app.domain.scores import DIAGNOSES
 from app.domain.sentences import Sentence, in_a_row, said
+from app.domain.study_states import state_in_words
 from app.image_decoding import CleanImage
 from app.image_source import ImageSource
 from app.imaging import ImageCleaner
@@ -276,7 +277,7 @@ def _begin(
             said(
                 'The study "{code}" is {state}: cases are imported before it is closed.',
                 code=study.code,
-                state=said(study.state),
+                state=state_in_words(study.state),
             )
         )
     with database.begin(Role.COORDINATOR, actor=by.id) as connection:

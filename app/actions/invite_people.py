@@ -3,7 +3,6 @@
 import re
 import secrets
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from app.actions import guessing
 from app.actions.draw_orders import enrol_reader
@@ -11,30 +10,47 @@ from app.actions.guessing import digest
 from app.actions.manage_accounts import add_account, credentials_if_right
 from app.db import accounts, people
 from app.db.session import Connection, Database, Role
+from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from app.domain.sentences import said
+from app.domain.study_states import state_in_words
 
 INVITATION = timedelta(days=7)
+
+
+def parts_in(state: str) -> list[Part]:
+    """Return the parts that can be taken up in a study: none that reads or adjudicates too late."""
+    begun = state in {"draft", "open"}
+    return [part for part in Part if begun or part in {Part.COORDINATOR, Part.AUDITOR}]
 
 
 def invite(
     connection: Connection,
     *,
-    study: UUID,
+    study: Study,
     email: str,
     now: datetime,
     by: Account,
     part: Part = Part.READER,
 ) -> str:
     """Store an invitation and return its token, which is shown once and not kept."""
+    if part not in parts_in(study.state):
+        raise InvalidInput(
+            said(
+                'The study "{code}" is {state}: nobody reads or adjudicates in it any more, so '
+                "nobody is invited to. No invitation was made.",
+                code=study.code,
+                state=state_in_words(study.state),
+            )
+        )
     email = email.strip().lower()
     if not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
         raise InvalidInput(said('"{email}" is not an e-mail address.', email=email), field="email")
     token = secrets.token_urlsafe(32)
     accounts.insert_invitation(
         connection,
-        study=study,
+        study=study.id,
         email=email,
         part=part,
         token_sha256=digest(token),

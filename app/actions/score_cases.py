@@ -6,6 +6,7 @@ from app.db import cases, jobs, studies
 from app.db.session import Connection
 from app.domain.errors import Conflict
 from app.domain.sentences import said
+from app.domain.study_states import state_in_words
 
 # Images a job: several batches of the model, so that files and model work side by side. A lost
 # worker loses only what it had not stored yet, a few batches.
@@ -26,7 +27,7 @@ def request_scoring(connection: Connection, *, study: studies.Study, model_versi
             said(
                 'The study "{code}" is {state}: its model and predictions are frozen.',
                 code=study.code,
-                state=said(study.state),
+                state=state_in_words(study.state),
             )
         )
     if study.model_version_id != model_version:

@@ -27,6 +27,7 @@ from app.domain.errors import Conflict, InvalidInput
 from app.domain.reading import Questions, ReadingState, Submission
 from app.domain.scores import Diagnosis
 from app.domain.study_design import Management
+from app.domain.study_states import state_in_words
 
 NORMAL = NormalDist()
 AGAIN = 0.3  # standard deviation of what a second look at a case adds
@@ -80,7 +81,9 @@ def simulate_readers(
     stopped is finished by running it again.
     """
     if study.state != "open":
-        raise Conflict(f'The study "{study.code}" is {study.state}; readers read open studies.')
+        raise Conflict(
+            f'The study "{study.code}" is {state_in_words(study.state)}; readers read open studies.'
+        )
     if not 1 <= readers <= 100:  # noqa: PLR2004
         raise InvalidInput("Simulate between 1 and 100 readers.")
     done = 0

@@ -16,6 +16,7 @@ from app.db.session import Role
 from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound, to_mend
+from app.domain.study_states import state_in_words
 from app.image_source import ImageSource, open_image_source
 from app.progress import Progress
 from app.running import Running, running
@@ -111,8 +112,8 @@ def export(arguments: argparse.Namespace, settings: Settings) -> int:
         study = _find(on, arguments.study, coordinator)
         if study.state != "unblinded":
             raise Conflict(
-                f'The study "{study.code}" is {study.state}. Readings with truth leave the system '
-                "only after unblinding."
+                f'The study "{study.code}" is {state_in_words(study.state)}. Readings with truth '
+                "leave the system only after unblinding."
             )
         with on.database.begin(Role.ANALYST, actor=coordinator.id) as connection:
             made = export_pack(

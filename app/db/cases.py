@@ -61,6 +61,16 @@ def first_case(connection: Connection, study: UUID) -> UUID | None:
     )
 
 
+def number_of(connection: Connection, study: UUID, *, purpose: Purpose) -> int:
+    """Count a study's cases for a purpose, excluded ones left out."""
+    return fetch_value(
+        connection,
+        """SELECT count(*) FROM study_case c WHERE study_id = %s AND purpose = %s
+           AND NOT EXISTS (SELECT FROM standing_exclusion x WHERE x.case_id = c.id)""",
+        [study, purpose],
+    )
+
+
 def known_codes(connection: Connection, study: UUID) -> set[str]:
     """Return the case codes a study has."""
     found = connection.execute("SELECT code FROM study_case WHERE study_id = %s", [study])

@@ -23,6 +23,7 @@ from app.domain.errors import (
     Refusal,
     Unavailable,
 )
+from app.languages.elsewhere import recognised
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -182,7 +183,10 @@ def _refusal(error: psycopg.Error) -> Exception:
     if isinstance(error, psycopg.DataError) and "NUL" in str(error):
         return InvalidInput("Text cannot hold the character NUL. Nothing was saved.")
     kind = _REFUSALS.get(error.sqlstate or "")
-    return kind(f"{error.diag.message_primary}.") if kind else error
+    if kind is None:
+        return error
+    sentence = f"{error.diag.message_primary}."
+    return kind(recognised(sentence) or sentence)  # with words for the states of a study
 
 
 T = TypeVar("T")

@@ -43,6 +43,7 @@ class StudyCounts:
     synthetic_images: int
     scored_images: int
     scored_cases: int
+    undiagnosed: int  # cases whose reference diagnosis an adjudicator has still to record
 
 
 @dataclass(frozen=True)
@@ -200,28 +201,34 @@ def counts_of(connection: Connection, study: UUID, *, waiting: bool = False) -> 
                    AND p.image_id IN (SELECT id FROM pictures)) AS scored_images,
                (SELECT count(*) FROM case_prediction p WHERE p.study_id = s.id
                    AND p.model_version_id = s.model_version_id
-                   AND p.case_id IN (SELECT id FROM included)) AS scored_cases
+                   AND p.case_id IN (SELECT id FROM included)) AS scored_cases,
+               (SELECT count(*) FROM included WHERE id NOT IN
+                   (SELECT case_id FROM reference_diagnosis WHERE study_id = %(study)s))
+                   AS undiagnosed
            FROM study s WHERE s.id = %(study)s""",
         {"study": study, "waiting": waiting},
     )
-    return found or StudyCounts(0, 0, 0, 0, 0)
+    return found or StudyCounts(0, 0, 0, 0, 0, 0)
 
 
 def progress_of(connection: Connection, study: UUID) -> list[ReaderProgress]:
-    """Return every reader's progress, people before simulated readers."""
+    """Return every reader's progress, people before simulated readers; without excluded cases."""
     return fetch_all(
         connection,
         ReaderProgress,
         """SELECT e.reader_id, a.name, a.email, a.simulated, e.enrolled_at, l.order_sha256,
-               (SELECT count(*) FROM assignment p WHERE p.enrolment_id = e.id) AS assigned,
+               (SELECT count(*) FROM assignment p WHERE p.enrolment_id = e.id AND p.case_id NOT IN
+                   (SELECT case_id FROM standing_exclusion WHERE study_id = e.study_id))
+                   AS assigned,
                count(r.id) FILTER (WHERE r.phase = 'unaided') AS unaided,
                count(r.id) FILTER (WHERE r.phase = 'aided') AS aided,
                count(r.id) FILTER (WHERE r.phase = 'aided' OR s.arm = 'without_ai') AS finished,
                max(r.locked_at) AS last_reading_at
            FROM enrolment e JOIN account a ON a.id = e.reader_id
            LEFT JOIN allocation l ON l.enrolment_id = e.id
-           LEFT JOIN reading r ON r.study_id = e.study_id AND r.reader_id = e.reader_id
-           LEFT JOIN assignment s ON s.id = r.assignment_id
+           LEFT JOIN assignment s ON s.enrolment_id = e.id AND s.case_id NOT IN
+               (SELECT case_id FROM standing_exclusion WHERE study_id = e.study_id)
+           LEFT JOIN reading r ON r.assignment_id = s.id
            WHERE e.study_id = %s
            GROUP BY e.id, e.reader_id, a.name, a.email, a.simulated, e.enrolled_at,
                l.order_sha256

@@ -139,7 +139,10 @@ def _has_diagnosis(table: Table, reading: _Reading) -> bool:
     reading.problem(
         table.header_row,
         reading.diagnosis_column,
-        said("this column is needed and is not there"),
+        said(
+            "this column is needed and is not there; where an adjudicator records the diagnoses, "
+            "say so at the import"
+        ),
     )
     return False
 

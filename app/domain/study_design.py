@@ -79,6 +79,11 @@ class StudyDesign:
         if self.cases_per_sitting is not None:
             check_sitting(self.cases_per_sitting)
 
+    def places(self, *, counted: int, training: int) -> int:
+        """Return how many cases a reader meets; one that comes twice counts twice."""
+        sessions = 2 if self.design == "crossover" else 1
+        return training + sessions * (counted + min(self.repeats, counted))
+
 
 def check_sitting(cases: int) -> None:
     """Raise InvalidInput where a sitting cannot have so many cases."""

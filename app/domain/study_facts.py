@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from app.domain.counted import BESIDE, excluded_cases
+
 Row = Mapping[str, Any]
 
 # Events that only count readings are left out: readers.csv has their numbers.
@@ -16,6 +18,7 @@ NEEDED_ACTIONS = (
     "study_case.insert",
     "image.insert",
     "reference_diagnosis.insert",
+    "membership.insert",
     "case_exclusion.insert",
     "case_readmission.insert",
     "protocol_version.insert",
@@ -103,11 +106,24 @@ class StudyFacts:
     never_added: int  # cases that were imported while it was open and were never added
     readers: tuple[ReaderFacts, ...]
     results: Row  # results.json
+    adjudicated: int = 0  # diagnoses that adjudicators recorded, after the import
+    with_ai: int = 0  # places of the orders, counted cases alone, that are read with the model
+    without_ai: int = 0
+    uncounted: tuple[tuple[str, int], ...] = ()  # why a call does not count, and how many
 
     @property
     def design(self) -> str:
         """The design; studies of before designs are sequential."""
         return str(self.study.get("design", "sequential"))
+
+    @property
+    def expected(self) -> int:
+        """Readings that count once everybody has made every one that was asked for.
+
+        In the sequential designs both calls of a case count, before and after the model.
+        """
+        both = 2 if self.design in {"sequential", "hidden_share"} else 1
+        return both * self.with_ai + self.without_ai
 
     @property
     def seed_sha256(self) -> str:
@@ -127,9 +143,20 @@ def study_facts(
     models: Mapping[str, Row],
     readers: list[dict[str, str]],
     results: Row,
+    places: Mapping[tuple[str, str], int],
+    uncounted: Mapping[str, int],
     software_version: str,
 ) -> StudyFacts:
-    """Count; `rows` are those of the log by table, `readers` the rows of readers.csv."""
+    """Count; `rows` are those of the log by table, `readers` the rows of readers.csv.
+
+    `places` counts allocation.csv by case and arm, `uncounted` readings_not_counted.csv by reason.
+    """
+    members = rows.get("membership", [])
+    adjudicators = {row["account_id"] for row in members if row["role"] == "adjudicator"}
+    out = _not_counted(rows)
+    arms = Counter[str]()
+    for (case, arm), number in places.items():
+        arms[arm] += 0 if case in out else number
     codes = {row["id"]: str(row["code"]) for row in rows.get("study_case", [])}
     truth = rows.get("reference_diagnosis", [])
     patients = {row["patient_code"] for row in rows.get("study_case", [])} - {None}
@@ -185,7 +212,21 @@ def study_facts(
             for row in readers
         ),
         results=results,
+        adjudicated=sum(row.get("recorded_by") in adjudicators for row in truth),
+        with_ai=arms["with_ai"],
+        without_ai=arms["without_ai"],
+        uncounted=tuple(sorted((why, n) for why, n in uncounted.items() if why not in BESIDE)),
     )
+
+
+def _not_counted(rows: Mapping[str, list[Row]]) -> set[str]:
+    """Return the cases, as named at import, that are training or stay excluded."""
+    excluded = excluded_cases(rows)
+    return {
+        str(row["code"])
+        for row in rows.get("study_case", [])
+        if row.get("purpose") == "training" or row["id"] in excluded
+    }
 
 
 def _training_list(bound: list[Row], study: Row) -> tuple[int, str] | None:

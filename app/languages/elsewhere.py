@@ -12,6 +12,7 @@ from functools import cache
 
 from app.domain import picture_refusals
 from app.domain.sentences import Sentence, said
+from app.domain.study_states import STATES, state_in_words
 from app.languages.remarks import PLACES, REMARKS
 
 # As migrations/versions/*.sql raise them, with the full stop that app/db/session.py adds.
@@ -113,16 +114,13 @@ REASONS = (
     said("A simulated reader: a program that remembers no case."),
     said("Demonstration: to show results at once."),
 )
-PARTS = {  # values that are words
+PARTS: dict[str, str] = {  # values that are words
     **{part: said(part) for part in ("reader", "coordinator", "adjudicator", "auditor")},
     **{kind: kind for _, _, kind in picture_refusals.OTHER_KINDS},
     "held": said("held"),  # a part
     "ended": said("ended"),
-    "draft": said("being prepared"),
-    "open": said("open"),
-    "closed": said("closed"),
-    "unblinded": said("unblinded"),
 }
+_STATES = re.compile("(?:{0})(?: or (?:{0}))*".format("|".join(STATES)))
 
 
 @cache
@@ -145,6 +143,8 @@ def recognised(text: str) -> Sentence | None:
 
 def _part(text: str) -> str:
     """Return what came into a sentence as a sentence of its own where it is one."""
+    if _STATES.fullmatch(text):
+        return state_in_words(text)
     if text in PARTS:
         return PARTS[text]
     return recognised(text) or (said(text) if text in (*REMARKS, *PLACES) else text)

@@ -84,43 +84,47 @@ def _second_factor_of(services: Services, account: Account) -> SecondFactor | No
         return second_factor_of(connection, account.id)
 
 
-async def reader_only(request: Request) -> Account:
-    """Permission: a reader."""
-    account = await signed_in(request)
-    if account.role is not AccountRole.READER:
+# Whom a page is for, and whose account one is signed in with.
+_FOR = {
+    AccountRole.READER: said("This page is for readers."),
+    AccountRole.COORDINATOR: said("This page is for study coordinators."),
+    AccountRole.ADMINISTRATOR: said("This page is for administrators of the installation."),
+}
+_WHOSE = {
+    AccountRole.READER: said("a reader"),
+    AccountRole.COORDINATOR: said("a coordinator"),
+    AccountRole.MEMBER: said("an adjudicator or auditor"),
+    AccountRole.ADMINISTRATOR: said("an administrator"),
+}
+
+
+def _refuse_others(account: Account, role: AccountRole) -> Account:
+    """Return the account where it is of this role; raises NotAllowed."""
+    if account.role is not role:
         raise NotAllowed(
             said(
-                "This page is for readers; you are signed in as a {role}.", role=said(account.role)
+                "{page} You are signed in with the account of {whose}; somebody with two tasks has "
+                "two accounts, and never two parts in one study.",
+                page=_FOR[role],
+                whose=_WHOSE[account.role],
             )
         )
     return account
+
+
+async def reader_only(request: Request) -> Account:
+    """Permission: a reader."""
+    return _refuse_others(await signed_in(request), AccountRole.READER)
 
 
 async def coordinator_only(request: Request) -> Account:
     """Permission: a coordinator."""
-    account = await signed_in(request)
-    if account.role is not AccountRole.COORDINATOR:
-        raise NotAllowed(
-            said(
-                "This page is for study coordinators; you are signed in as a {role}.",
-                role=said(account.role),
-            )
-        )
-    return account
+    return _refuse_others(await signed_in(request), AccountRole.COORDINATOR)
 
 
 async def administrator_only(request: Request) -> Account:
     """Permission: an administrator of the installation."""
-    account = await signed_in(request)
-    if account.role is not AccountRole.ADMINISTRATOR:
-        raise NotAllowed(
-            said(
-                "This page is for administrators of the installation; you are signed in as a "
-                "{role}.",
-                role=said(account.role),
-            )
-        )
-    return account
+    return _refuse_others(await signed_in(request), AccountRole.ADMINISTRATOR)
 
 
 def holds_operators_token(request: Request) -> bool:
@@ -178,6 +182,24 @@ def permission_of(route: APIRoute) -> str | None:
     """Return the name of the permission a route declares; None where it declares none."""
     found = {call.__name__ for call in PERMISSIONS if _uses(route.dependant, call)}
     return found.pop() if len(found) == 1 else None
+
+
+def page_above(request: Request, account: Account) -> str | None:
+    """Return the nearest page above a request's address that this account may open, but the first.
+
+    Only the address is looked at: that a page may be opened does not say that its study exists.
+    """
+    open_to = {anyone.__name__, signed_in.__name__, f"{account.role}_only"}
+    pages = [
+        route
+        for route in routes_of(request.app)
+        if "GET" in route.methods and permission_of(route) in open_to
+    ]
+    path = request.url.path.rstrip("/")
+    while (path := path.rpartition("/")[0]) != "":
+        if any(route.path_regex.fullmatch(path) for route in pages):
+            return path
+    return None
 
 
 def refuse_undeclared(app: FastAPI) -> None:

@@ -145,6 +145,7 @@ class StudyPage(Page):
     password_is_fresh: bool  # else opening and closing ask for it
     deviations: list[Deviation]  # amendments, exclusions, corrections, newest first
     waiting: int  # cases of an open study that wait to be added
+    consent_version: int | None  # of the newest consent text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,3 +242,4 @@ class RefusalPage(Page):
     status: int
     sentence: str
     problems: tuple[Problem, ...] = ()
+    back: str | None = None  # the page above, for whoever may open it; none where nothing is found

@@ -1,12 +1,14 @@
 """Refusals into answers: the status, the sentence, and where signing in is needed the way there."""
 
 import logging
+from dataclasses import replace
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.status import HTTP_404_NOT_FOUND
 
 from app.db import accounts
 from app.db.session import Role
@@ -24,6 +26,7 @@ from app.domain.errors import (
 from app.domain.sentences import said
 from app.languages.current import here
 from app.logs import request_id
+from app.web.access import page_above
 from app.web.pages import RefusalPage
 from app.web.rendering import render
 from app.web.services import services_of
@@ -89,6 +92,11 @@ def _is_api(request: Request) -> bool:
 def _say(request: Request, page: RefusalPage) -> Response:
     """Answer with a page that helps; programs get its sentence and problems."""
     if not _is_api(request):
+        account = getattr(request.state, "account", None)
+        if account is not None:
+            # What is absent is answered alike, whether or not it is there for somebody else.
+            back = None if page.status == HTTP_404_NOT_FOUND else page_above(request, account)
+            page = replace(page, viewer=account, back=back)
         here.set("/")  # the page is the same to the byte, whatever was asked for
         return render(page, status=page.status)
     said = {"sentence": page.sentence, "problems": [str(problem) for problem in page.problems]}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from markupsafe import Markup
 
+from app.actions.invite_people import parts_in
 from app.actions.list_deviations import Deviation
 from app.actions.manage_people import SPECIALTIES, TRAININGS, StartAnswers
 from app.actions.write_messages import Delivery
@@ -35,7 +36,6 @@ class ReadersPage(Page):
     """
 
     template: ClassVar[str] = "readers.html"
-    parts: ClassVar[list[Part]] = list(Part)
     study: Study
     readers: list[ReaderRow]
     paces: Mapping[UUID, ReaderPace]
@@ -49,6 +49,11 @@ class ReadersPage(Page):
     part: Part = Part.READER
     ending: UUID | None = None  # whose part was not changed, and the reason that was typed
     ending_reason: str = ""
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts that somebody can still be invited to."""
+        return parts_in(self.study.state)
 
 
 @dataclass(frozen=True, kw_only=True)

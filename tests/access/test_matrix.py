@@ -226,7 +226,7 @@ def real_ids(cast: Cast, site: Site) -> dict[str, str]:
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         token = invite(
             connection,
-            study=cast.study.id,
+            study=cast.study,
             email="ruth@example.org",
             now=site.clock(),
             by=cast.cora,

@@ -26,7 +26,7 @@ def finished(open_copy: Cast) -> Cast:
     with open_copy.begin(Role.COORDINATOR, open_copy.cora) as connection:
         invite(
             connection,
-            study=open_copy.study.id,
+            study=open_copy.study,
             email="ruth@example.org",
             now=datetime.now(UTC),
             by=open_copy.cora,

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -89,12 +90,20 @@ class Forgery:
             (self / name).write_bytes(make(readings, "BCC"))
         (self / "results.json").write_bytes(results_of(readings, cases, positive="BCC")[1])
         settings = json.loads((self / "study.json").read_text())
+
+        def rows(name: str) -> Rows:
+            return list(csv.DictReader(io.StringIO((self / name).read_text())))
+
         facts = study_facts(
             rows_of_log(event for event in self.events() if event.action in NEEDED_ACTIONS),
             study=settings["study"],
             models={model["id"]: model for model in settings["models"]},
-            readers=list(csv.DictReader(io.StringIO((self / "readers.csv").read_text()))),
+            readers=rows("readers.csv"),
             results=json.loads((self / "results.json").read_text()),
+            places=Counter((row["case_id"], row["arm"]) for row in rows("allocation.csv")),
+            uncounted=Counter(
+                row["not_counted_because"] for row in rows("readings_not_counted.csv")
+            ),
             software_version=__version__,
         )
         for name, text in texts_of(facts):

@@ -64,21 +64,27 @@ FACTS: dict[str, object] = {
         "negative": "SK",
         "readers": [{"comparison": {"bootstrap": {"resamples": 2000, "seed": 1}}}],
         "mrmc": {"population": "These readers only.",
-                 "auc": {"default": "fixed_readers_random_cases"}},
+                 "auc": {"default": "fixed_readers_random_cases",
+                         "obuchowski_rockette": {"delong": {}}, "u_statistics": {"unbiased": {}}}},
     },
+    "adjudicated": 0,
+    "with_ai": 24,
+    "without_ai": 0,
+    "uncounted": (),
 }  # fmt: skip
 
 
 def test_the_methods_text_says_the_study_in_numbers() -> None:
     text = methods_text(facts())
     for said in (
-        "2 readers took part. 24 readings were assigned to them; 21 unaided and 20 revised calls",
+        "2 readers took part. 24 places of their orders were to be read",
+        "21 unaided and 20 revised calls were locked",
         "12 cases with 15 images were imported: 7 BCC and 5 SK. They are of 11 patients.",
         "histopathology (BCC, 7) and consensus (SK, 5)",
         "2,000 resamples of cases within each class (seed 1)",
         "fixed readers random cases",
         "These readers only.",
-        "7 readings of the table were missing",
+        "Of 48 readings that were to count, 7 are missing.",
         "opened on 2027-01-02",
         "reread 9.9",
     ):
@@ -143,6 +149,61 @@ def test_the_methods_text_follows_the_settings(settings: dict[str, object], said
     assert said in methods_text(facts(**settings))
 
 
+U_ALONE = {
+    **FACTS["results"],
+    "mrmc": {
+        "population": "These readers only.",
+        "auc": {
+            "default": "random_readers_random_cases",
+            "obuchowski_rockette": None,
+            "u_statistics": {"unbiased": {}},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "not_said"),
+    [
+        (
+            {"results": U_ALONE},
+            "analysed by U-statistics [9], over readers and cases",
+            "Hillis's d",
+        ),
+        ({}, "by Obuchowski and Rockette's method with Hillis's degrees of freedom", "too few cas"),
+        ({"design": "parallel"}, "there is no NRI and no IDI", "McNemar's test with Tango"),
+        ({"design": "parallel"}, "in the arm that they read in", "read in both."),
+        ({"design": "parallel"}, "assigned to the arms in pairs", "every case is read with the"),
+        ({"design": "hidden_share"}, "every case is read with the model by some", "in pairs"),
+        ({"design": "crossover"}, "changed over for the next reader", "in pairs"),
+        ({"design": "crossover"}, "Where a case was read with the model, after", "[1]. After"),
+        (
+            {"design": "hidden_share", "with_ai": 18, "without_ai": 6},
+            "at 6 places of the orders; these are not missing. Of 42 readings that were to count",
+            "of the table",
+        ),
+        (
+            {"design": "parallel", "with_ai": 20, "without_ai": 21},
+            "None of 41 readings that were to count is missing.",
+            "are missing",
+        ),
+        ({"adjudicated": 12}, "as recorded in the study by adjudicators", "stated at import"),
+        ({"adjudicated": 5}, "stated at import, and of 5 cases as recorded", "at import:"),
+        (
+            {"readers": (ReaderFacts("R01", False, 9, 9, 9), ReaderFacts("R02", False, 9, 0, 0))},
+            "No call was made by R02.",
+            "by R01",
+        ),
+    ],
+)
+def test_the_methods_text_claims_nothing_that_the_design_does_not_have(
+    settings: dict[str, object], said: str, not_said: str
+) -> None:
+    text = methods_text(facts(**settings)).partition("## References")[0]
+    assert said in text
+    assert not_said not in text
+
+
 def test_the_methods_text_says_which_readings_the_analysis_used() -> None:
     corrections = (("void", "a child pressed the key"), ("correct", "the wrong key"))
     text = methods_text(facts(corrections=corrections))
@@ -189,6 +250,19 @@ def test_the_flow_counts_what_left_and_where() -> None:
         "R02: 12 assigned, 9 unaided, 8 revised",
         "R02: 3 never called, 1 without revised call",
         "Analysed: 41 readings",
+    ):
+        assert said in text, said
+
+
+def test_every_call_that_was_locked_is_found_in_the_flow() -> None:
+    apart = (("call_before_ai", 10), ("training", 4), ("void", 1))
+    text = flow_text(facts(design="parallel", with_ai=10, without_ai=10, uncounted=apart))
+    for said in (
+        "Together: 41 calls locked",
+        "Planned: 10 places with AI, 10 without, that count",
+        "Not counted: 14 calls",
+        "before the AI was shown: 10",
+        "of training cases: 4",
     ):
         assert said in text, said
 
@@ -265,7 +339,8 @@ def test_decide_ai_has_its_17_items_in_28_parts_and_10_generic_ones() -> None:
 def test_the_packs_texts_tell_its_own_numbers(folder: Path) -> None:
     text = (folder / "methods.md").read_text()
     results = json.loads((folder / "results.json").read_text())
-    assert "12 readings were assigned to them; 11 unaided and 10 revised calls" in text
+    assert "12 places of their orders were to be read" in text
+    assert "11 unaided and 10 revised calls were locked" in text
     assert results["data"]["sha256"] in text
     assert "6 images were generated" in text
     assert "methods" in (folder / "report.html").read_text().lower()

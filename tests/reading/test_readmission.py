@@ -172,7 +172,7 @@ def test_d4_it_can_be_excluded_again_and_each_act_is_refused_where_it_makes_no_s
     exclude(cast)
     assert finish_all(cast, cast.rita) == 5
     close(cast)
-    with pytest.raises(Conflict, match="is closed: this is done while it is draft or open"):
+    with pytest.raises(Conflict, match="this is done while it is being prepared or open"):
         readmit(cast)
 
 

@@ -56,7 +56,7 @@ def test_a_case_waits_for_its_adjudicator_and_the_study_with_it(draft: Cast) -> 
     assert cora.get("/studies/bcc-sk/cases").text.count("no diagnosis yet") == 2
     refused = cora.post("/studies/bcc-sk/open")
     assert refused.status_code == 409
-    assert "case c006 lacks its image, reference standard or prediction" in refused.text
+    assert "2 of 8 cases have no diagnosis yet: an adjudicator" in refused.text
 
     jude = site.browser(invited(site, "adjudicator", "jude@example.org"))
     page = jude.get("/studies/bcc-sk/adjudication").text
@@ -70,6 +70,13 @@ def test_a_case_waits_for_its_adjudicator_and_the_study_with_it(draft: Cast) -> 
         {"diagnosed_on": "2027-01-01"},
     ):
         assert jude.post(waiting[0], data={**form, **wrong}).status_code == 422, wrong
+    again = jude.post(waiting[0], data={**form, "diagnosed_on": "2027-01-01"}).text
+    kept = again.partition(waiting[0])[2].partition("</form>")[0]
+    assert "between 1900 and today" in kept, "said where it is to be mended"
+    assert 'value="SK" checked' in kept
+    assert 'value="histopathology"' in kept
+    assert "2 cases have no diagnosis yet" in (overview := cora.get("/studies/bcc-sk").text)
+    assert "Open the study" not in overview
     for address in waiting:
         assert jude.post(address, data=form).status_code == 303
     again = jude.post(waiting[0], data={**form, "diagnosis": "BCC"})

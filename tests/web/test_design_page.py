@@ -52,6 +52,17 @@ def test_a_draft_is_saved_as_often_as_one_likes(draft: Cast) -> None:
     assert (design(draft).unaided_only_percent, design(draft).cases_per_sitting) == (20, None)
     page = cora.get("/studies/bcc-sk/design").text
     assert 'value="hidden_share" checked' in page
+    assert "The draft is saved." not in page
+    saved = cora.get(cora.post("/studies/bcc-sk/design", data=hidden).headers["location"])
+    assert "The draft is saved." in saved.text
+
+
+def test_a_preview_names_the_number_of_cases_that_a_reader_will_have(draft: Cast) -> None:
+    cora = Site(draft).browser(draft.cora)
+    cora.post("/studies/bcc-sk/design", data={**FORM, "design": "sequential"})
+    assert "8 cases" in cora.get("/studies/bcc-sk/preview").text
+    cora.post("/studies/bcc-sk/design", data=FORM)
+    assert "16 cases" in cora.get("/studies/bcc-sk/preview").text, "two sessions of 6, and 2 again"
 
 
 @pytest.mark.parametrize(

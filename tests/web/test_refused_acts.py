@@ -20,7 +20,7 @@ FORM = {"title": "Another", "instructions": "Look.", "show_label": "true", "reas
     ("path", "form", "sentence"),
     [
         ("design", FORM, "is closed: this is done while it is open"),
-        ("open", {}, "cannot become open"),
+        ("open", {}, "it was opened before, and that is done once"),
         ("addition", {"reason": "More."}, "is closed: this is done while it is open"),
         ("consent", {"text": "I consent."}, "nobody reads any more"),
         ("unblind", {"password": "", "reason": "Now.", "meant": "yes"}, "Nothing was unblinded"),
@@ -133,3 +133,85 @@ def test_a2_an_adjudicator_has_no_reading_room_and_a_reader_no_adjudication(site
     jude = invited(site, "adjudicator", "jude@example.org")
     for person, path in ((jude, "read"), (site.cast.rita, "adjudication")):
         assert site.browser(person).get(f"/studies/bcc-sk/{path}").status_code in {403, 404}
+
+
+@pytest.mark.parametrize(
+    ("part", "status"), [("reader", 422), ("adjudicator", 422), ("auditor", 200)]
+)
+def test_nobody_is_invited_to_read_what_is_closed(site: Site, part: str, status: int) -> None:
+    close(site.cast)
+    cora = site.browser(site.cast.cora)
+    form = {"email": "late@example.org", "part": part}
+    answer = cora.post("/studies/bcc-sk/invitations", data=form)
+    assert answer.status_code == status
+    made = "late@example.org" in cora.get("/studies/bcc-sk/readers").text
+    assert made == (status == 200)
+    assert ("No invitation was made." in answer.text) != made
+
+
+def test_an_excluded_case_is_missing_nowhere(site: Site) -> None:
+    cora = site.browser(site.cast.cora)
+    with superuser(site.cast) as owner:
+        case = owner.execute("SELECT min(id::text) FROM study_case").fetchone()[0]
+    assert "0 of 12 readings are finished" in cora.get("/studies/bcc-sk").text
+    cora.post(f"/studies/bcc-sk/cases/{case}/exclusion", data={"reason": "Blurred."})
+    for path in ("/studies/bcc-sk", "/studies/bcc-sk/monitor"):
+        assert "0 of 10 readings are finished" in cora.get(path).text, path
+    assert "0 of 10 readings finished" in cora.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("who", "method", "path", "back", "words"),
+    [
+        ("cora", "GET", "results", "/studies/bcc-sk", "Back to the study"),
+        ("cora", "POST", "open", "/studies/bcc-sk", "Back to the study"),
+        ("cora", "GET", "read", "/studies/bcc-sk", "Back to the study"),
+        ("cora", "POST", "cases/{case}/exclusion", "/studies/bcc-sk/cases/{case}", "Back to the p"),
+        ("rita", "GET", "results", None, "Back to the start"),
+    ],
+)
+def test_a_refusal_leads_back_to_what_its_reader_may_open(
+    site: Site, who: str, method: str, path: str, back: str | None, words: str
+) -> None:
+    with superuser(site.cast) as owner:
+        case = owner.execute("SELECT min(id::text) FROM study_case").fetchone()[0]
+    close(site.cast) if "exclusion" in path else None
+    browser = site.browser(getattr(site.cast, who))
+    answer = browser.request(
+        method, f"/studies/bcc-sk/{path.format(case=case)}", data={"reason": "Blurred."}
+    )
+    assert answer.status_code in {403, 409}
+    assert words in answer.text
+    offered = re.findall(r'class="button primary" href="([^"]+)"', answer.text)
+    assert offered == ([back.format(case=case)] if back else [])
+    if back:
+        assert browser.get(offered[0]).status_code == 200
+
+
+def test_what_is_absent_is_answered_alike_and_leads_nowhere_near(site: Site) -> None:
+    cora = site.browser(site.cast.cora)
+    answers = [cora.get(f"/studies/{code}/cases") for code in ("nothing", "anything")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert "/studies/" not in answers[0].text.partition("<main")[2]
+    assert answers[0].text.replace("nothing", "anything") == answers[1].text
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("results", "is being prepared. Results exist only after unblinding"),
+        ("audit", "is being prepared. Its log holds every call"),
+        ("addition", "is being prepared: this is done while it is open"),
+        ("close", "is being prepared: only an open study can be closed"),
+    ],
+)
+def test_a_refusal_names_the_state_of_the_study_in_words(
+    draft: Cast, path: str, sentence: str
+) -> None:
+    cora = Site(draft).browser(draft.cora)
+    got = path in {"results", "audit"}
+    answer = cora.request("GET" if got else "POST", f"/studies/bcc-sk/{path}", data={"reason": "x"})
+    assert answer.status_code == 409
+    assert sentence in answer.text
+    assert "is draft" not in answer.text
+    assert draft.reload().state == "draft"

@@ -7,6 +7,7 @@ of the same files, the pack ends there: the same study gives the same bytes.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,7 @@ def write_pack(
     put = _Writer(sink)
     found = readings_of(connection, study=study)
     readings = counted_csv(found)
+    uncounted = Counter(str(why) for _, why in found.others)
     put("readings.csv", readings)
     put("readings_not_counted.csv", others_csv(found))
     put("readings-wide.csv", wide_chunks(readings))
@@ -100,6 +102,8 @@ def write_pack(
         models={str(row["id"]): row for row in models},
         readers=tables.text_rows(tables.READERS, queries.exported_readers(connection, study.id)),
         results=found,
+        places=Counter((row.code, row.arm) for row in queries.exported_order(connection, study.id)),
+        uncounted=uncounted,
         software_version=__version__,
     )
     for name, text in texts_of(facts):

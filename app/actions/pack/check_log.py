@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -163,6 +164,8 @@ def _check_texts(check: Check, events: list[AuditEvent], study: Row, models: _Mo
         models=models,
         readers=check.table("readers.csv"),
         results=json.loads(check.text("results.json")),
+        places=Counter((row["case_id"], row["arm"]) for row in check.table("allocation.csv")),
+        uncounted=Counter(row["not_counted_because"] for row in check.table(OTHERS)),
         software_version=__version__,
     )
     check.methods = methods_text(facts)

@@ -8,6 +8,12 @@ from app.domain.study_facts import ReaderFacts, StudyFacts, result
 
 _LINE, _PAD, _GAP, _WIDTH, _SIDE = 20, 12, 34, 400, 300
 _PER_LINE = 44  # characters of a reason that fit
+_APART = {
+    "training": "of training cases",
+    "excluded_case": "of excluded cases",
+    "call_before_ai": "before the AI was shown",
+    "repeat_alone": "repeats without a first reading",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,18 @@ def flow_boxes(facts: StudyFacts) -> tuple[Box, ...]:
     if facts.training:
         out.append(f"Training, not counted: {count(facts.training, 'case')}")
     per_reader = [_read(reader) for reader in facts.readers]
+    calls = sum(reader.unaided + reader.aided for reader in facts.readers)
+    per_reader.append(f"Together: {count(calls, 'call')} locked")
+    if facts.design != "sequential":
+        per_reader.append(
+            f"Planned: {count(facts.with_ai, 'place')} with AI, {facts.without_ai:,} without, that "
+            "count"
+        )
     never = [line for reader in facts.readers if (line := _not_read(reader, facts.design))]
+    apart = [(why, number) for why, number in facts.uncounted if why != "void"]
+    if apart:
+        never.append(f"Not counted: {count(sum(number for _, number in apart), 'call')}")
+        never += [f"{_APART[why]}: {number:,}" for why, number in apart]
     void = sum(kind == "void" for kind, _ in facts.corrections)
     if void:
         kept = facts.study.get("analysed_readings", "corrected") == "original"

@@ -31,6 +31,22 @@ _DESIGNS = {
         "the comparison."
     ),
 }
+# How the arms of a design were drawn, as app/domain/allocation.py draws them.
+_ARMS = {
+    "sequential": "",
+    "hidden_share": (
+        " The share without the model was drawn with the orders, in turn over the cases, so that "
+        "from two readers on every case is read with the model by some reader."
+    ),
+    "crossover": (
+        " Half of the cases came with the model in a reader's first session and the other half in "
+        "the second, changed over for the next reader."
+    ),
+    "parallel": (
+        " Readers were assigned to the arms in pairs, one of a pair to each arm, in the order in "
+        "which their orders were drawn."
+    ),
+}
 _REFERENCES = (
     "DeLong, DeLong, Clarke-Pearson. Biometrics 1988;44:837.",
     "Obuchowski, Rockette. Communications in Statistics - Simulation 1995;24:285.",
@@ -86,9 +102,12 @@ def readers(facts: StudyFacts) -> str:
     made = sum(reader.unaided for reader in facts.readers)
     revised = sum(reader.aided for reader in facts.readers)
     planned = sum(reader.assigned for reader in facts.readers)
+    idle = [reader.code for reader in facts.readers if not reader.unaided]
+    nothing = f" No call was made by {listed(idle)}." if idle else ""
     return (
-        f"{said}{_experience(facts)} {count(planned, 'reading')} were assigned to them; {made:,} "
-        f"unaided and {revised:,} revised calls were locked."
+        f"{said}{_experience(facts)} {count(planned, 'place')} of their orders were to be read, "
+        "training cases and repeats among them, and cases that were excluded later; "
+        f"{made:,} unaided and {revised:,} revised calls were locked.{nothing}"
     )
 
 
@@ -171,9 +190,18 @@ def _seen_before(facts: StudyFacts) -> str:
 def reference_standard(facts: StudyFacts) -> str:
     """Say how the diagnoses were made."""
     sources = listed([f"{source} ({name}, {number:,})" for name, source, number in facts.sources])
+    if not facts.adjudicated:
+        stated = "as stated at import"
+    elif facts.adjudicated == sum(facts.truth.values()):
+        stated = "as recorded in the study by adjudicators who never read in it"
+    else:
+        stated = (
+            f"as stated at import, and of {count(facts.adjudicated, 'case')} as recorded in the "
+            "study by adjudicators who never read in it"
+        )
     return (
-        f"The reference standard, as stated at import: {sources}. No reader could see it, and no "
-        "page showed it to anybody before unblinding."
+        f"The reference standard, {stated}: {sources}. No reader could see it, and no page showed "
+        "it to readers or coordinators before unblinding."
     )
 
 
@@ -191,7 +219,8 @@ def allocation(facts: StudyFacts) -> str:
         "Each reader saw the cases in an order of their own, drawn once by the algorithm "
         f"`{facts.study['allocation_algorithm']}` from a recorded seed (SHA-256 of the seed: "
         f"{facts.seed_sha256}), stored and hashed before the first case was shown. The order "
-        f"depends on neither diagnosis, model output nor the order of upload.{appended}"
+        "depends on neither diagnosis, model output nor the order of upload."
+        f"{_ARMS[facts.design]}{appended}"
     )
 
 
@@ -210,6 +239,11 @@ def model(facts: StudyFacts) -> str:
     ]
     if facts.study.get("show_performance"):
         shown.append("its sensitivity and specificity on its test images, where recorded")
+    when = (
+        "After the unaided call"
+        if facts.design == "sequential"
+        else "Where a case was read with the model, after the unaided call,"
+    )
     demonstration = (
         " **It is a demonstration model, which has never seen a patient.**"
         if facts.model.get("demonstration")
@@ -218,7 +252,7 @@ def model(facts: StudyFacts) -> str:
     return (
         f"The model was {facts.model['name']} (backbone {facts.model['backbone']}, SHA-256 of its "
         f"weights {facts.model['weights_sha256']}); a case was called BCC from a probability of "
-        f"{facts.model['threshold']:g}. After the unaided call readers were shown {listed(shown)}."
+        f"{facts.model['threshold']:g}. {when} readers were shown {listed(shown)}."
         f"{demonstration} Model, images and settings were fixed when the study was opened."
     )
 
@@ -254,13 +288,22 @@ def statistics(facts: StudyFacts) -> str:
         else ""
     )
     default = result(facts, "mrmc", "auc", "default")
-    together = (
-        " All readers together were analysed by Obuchowski and Rockette's method with Hillis's "
-        f"degrees of freedom [2, 3] ({str(default).replace('_', ' ')}) and by U-statistics [9]. "
-        f"{result(facts, 'mrmc', 'population')}"
-        if default
-        else ""
-    )
+    if not default:
+        together = ""
+    elif result(facts, "mrmc", "auc", "obuchowski_rockette"):
+        together = (
+            " All readers together were analysed by Obuchowski and Rockette's method with "
+            f"Hillis's degrees of freedom [2, 3] ({str(default).replace('_', ' ')}) and by "
+            f"U-statistics [9]. {result(facts, 'mrmc', 'population')}"
+        )
+    elif result(facts, "mrmc", "auc", "u_statistics"):
+        together = (
+            " All readers together were analysed by U-statistics [9], over readers and cases like "
+            "these: too few cases were read by everybody in both modalities for Obuchowski and "
+            f"Rockette's method [2, 3]. {result(facts, 'mrmc', 'population')}"
+        )
+    else:
+        together = " No analysis over all readers could be made; results.json says why."
     analysed = (
         "Corrected readings were analysed as corrected, voided ones left out"
         if _corrects(facts)
@@ -268,23 +311,50 @@ def statistics(facts: StudyFacts) -> str:
     )
     return (
         f"{analysed}, as the protocol had it from the opening of the study. "
+        f"{_each_reader(facts)}{bootstrap}{together} Intervals "
+        "are 95% intervals; p-values are two-sided and not adjusted for several comparisons."
+    )
+
+
+def _each_reader(facts: StudyFacts) -> str:
+    """Say how each reader was analysed: in parallel arms nobody is compared with themselves."""
+    if facts.design == "parallel":
+        return (
+            "The area under the ROC curve of the malignancy score was estimated for each reader, "
+            "in the arm that they read in, by DeLong's method [1]. Sensitivity, specificity and "
+            "predictive values of the calls have Wilson intervals [4]. No reader read in both "
+            "arms, so none is compared with themselves, and there is no NRI and no IDI."
+        )
+    return (
         "The area under the ROC curve of the malignancy score was estimated for each reader "
         "without and with the model, and compared, by DeLong's method [1]. Sensitivity, "
         "specificity and predictive values of the calls have Wilson intervals [4]; their "
         "differences were tested by McNemar's test with Tango's interval [5], those of predictive "
         "values by the weighted generalised score [6]. NRI and IDI are given with their parts [7] "
-        f"and with the warning that they reward miscalibration.{bootstrap}{together} Intervals "
-        "are 95% intervals; p-values are two-sided and not adjusted for several comparisons."
+        "and with the warning that they reward miscalibration."
     )
 
 
 def missing(facts: StudyFacts) -> str:
     """Say what was missing and how it was handled."""
-    absent = result(facts, "data", "missing")
+    made = result(facts, "data", "rows")
+    pairs = (
+        "." if facts.design == "parallel" else ", comparisons those cases that were read in both."
+    )
+    said = (
+        "Nothing was imputed. Each modality's own figures use all readings of that modality" + pairs
+    )
+    if made is None or not facts.expected:
+        return said
+    if facts.design == "hidden_share":
+        said += (
+            f" By the design no revised call was asked for at {count(facts.without_ai, 'place')} "
+            "of the orders; these are not missing."
+        )
+    absent = facts.expected - int(made)
+    of = f"{count(facts.expected, 'reading')} that were to count"
     return (
-        "Nothing was imputed. Each modality's own figures use all readings of that modality, "
-        "comparisons those cases that were read in both."
-        + (f" {count(absent, 'reading')} of the table were missing." if absent else "")
+        f"{said} Of {of}, {absent:,} are missing." if absent else f"{said} None of {of} is missing."
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from app.actions.export_study import reader_code, row_writer, safe_cell
+from app.actions.export_study import COLUMNS, reader_code, row_writer, safe_cell
 from app.db.pack import (
     ExportedCase,
     ExportedPlace,
@@ -29,6 +29,15 @@ class TableColumn(Generic[Row]):
     cell: Callable[[Row], object]
 
 
+_IN_READINGS = {column.name: column for column in COLUMNS}
+
+
+def _as_in_readings(name: str, cell: Callable[[Row], object]) -> TableColumn[Row]:
+    """Return a column that means what the one of this name means in readings.csv."""
+    known = _IN_READINGS[name]
+    return TableColumn(name, known.meaning, known.values, cell)
+
+
 @dataclass(frozen=True)
 class NumberedCase:
     """A case whose patient and lesion bear the pack's own numbers."""
@@ -47,7 +56,7 @@ class NumberedPrediction:
 
 
 CASES: tuple[TableColumn[NumberedCase], ...] = (
-    TableColumn("case_id", "Case, as named at import", "text", lambda r: r.case.code),
+    _as_in_readings("case_id", lambda r: r.case.code),
     TableColumn("truth", "Reference diagnosis", "BCC or SK", lambda r: r.case.truth),
     TableColumn(
         "reference_source", "How the reference diagnosis was made", "text", lambda r: r.case.source
@@ -106,7 +115,7 @@ CASES: tuple[TableColumn[NumberedCase], ...] = (
 )
 
 PREDICTIONS: tuple[TableColumn[NumberedPrediction], ...] = (
-    TableColumn("case_id", "Case, as named at import", "text", lambda r: r.output.code),
+    _as_in_readings("case_id", lambda r: r.output.code),
     TableColumn(
         "image",
         "Number of the image in its case; empty in the row of the whole case",
@@ -169,22 +178,18 @@ PREDICTIONS: tuple[TableColumn[NumberedPrediction], ...] = (
 )
 
 ALLOCATION: tuple[TableColumn[ExportedPlace], ...] = (
-    TableColumn(
-        "reader_id", "Reader (pseudonym)", "R01, R02, ...", lambda r: reader_code(r.reader)
-    ),
+    _as_in_readings("reader_id", lambda r: reader_code(r.reader)),
     TableColumn(
         "position", "Place of the case in this reader's order", "1, 2, ...", lambda r: r.position
     ),
-    TableColumn("case_id", "Case, as named at import", "text", lambda r: r.code),
+    _as_in_readings("case_id", lambda r: r.code),
     TableColumn("arm", "Whether it is read with AI", "with_ai or without_ai", lambda r: r.arm),
-    TableColumn("session", "Session of a crossover", "1 or 2", lambda r: r.session),
-    TableColumn("occasion", "First reading, or its repeat", "1 or 2", lambda r: r.occasion),
+    _as_in_readings("session", lambda r: r.session),
+    _as_in_readings("occasion", lambda r: r.occasion),
 )
 
 READERS: tuple[TableColumn[ExportedReader], ...] = (
-    TableColumn(
-        "reader_id", "Reader (pseudonym)", "R01, R02, ...", lambda r: reader_code(r.reader)
-    ),
+    _as_in_readings("reader_id", lambda r: reader_code(r.reader)),
     TableColumn("reader_uuid", "The reader in the audit log", "UUID", lambda r: r.reader_id),
     TableColumn(
         "simulated",
@@ -237,19 +242,12 @@ READERS: tuple[TableColumn[ExportedReader], ...] = (
 )
 
 VIEWING: tuple[TableColumn[ExportedViewing], ...] = (
-    TableColumn(
-        "reader_id", "Reader (pseudonym)", "R01, R02, ...", lambda r: reader_code(r.reader)
-    ),
-    TableColumn("case_id", "Case, as named at import", "text", lambda r: r.code),
-    TableColumn(
-        "modality",
-        "Whether the reader had seen the AI: unaided (before) or aided (after)",
-        "unaided or aided",
-        lambda r: r.phase,
-    ),
-    TableColumn("session", "Session of a crossover", "1 or 2", lambda r: r.session),
-    TableColumn("occasion", "First reading, or its repeat", "1 or 2", lambda r: r.occasion),
-    TableColumn("reading_id", "This reading in the audit log", "UUID", lambda r: r.reading_id),
+    _as_in_readings("reader_id", lambda r: reader_code(r.reader)),
+    _as_in_readings("case_id", lambda r: r.code),
+    _as_in_readings("modality", lambda r: r.phase),
+    _as_in_readings("session", lambda r: r.session),
+    _as_in_readings("occasion", lambda r: r.occasion),
+    _as_in_readings("reading_id", lambda r: r.reading_id),
     TableColumn(
         "map_milliseconds",
         "How long the model's map lay open, by the browser; not verified",

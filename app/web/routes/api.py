@@ -23,6 +23,7 @@ from app.domain.access import Account, Part
 from app.domain.audit_chain import event_to_json
 from app.domain.errors import Conflict, InvalidInput
 from app.domain.sentences import said
+from app.domain.study_states import state_in_words
 from app.image_source import open_image_source
 from app.signing import signer_at
 from app.web.api_access import (
@@ -232,7 +233,7 @@ def invite(
     study = design_study.find_study(connection, code=code)
     token = invite_people.invite(
         connection,
-        study=study.id,
+        study=study,
         email=email,
         part=part,
         now=services_of(request).clock(),
@@ -298,7 +299,7 @@ def _unblinded(request: Request, connection: Connection, by: Account, code: str)
             'The study "{code}" is {state}. Results exist only after unblinding, which follows '
             "closing.",
             code=code,
-            state=said(blinded.state),
+            state=state_in_words(blinded.state),
         )
     )
 

@@ -15,6 +15,7 @@ from app.domain.access import Account, AccountRole
 from app.domain.audit_chain import event_to_json
 from app.domain.errors import Conflict, NotFound
 from app.domain.sentences import said
+from app.domain.study_states import state_in_words
 from app.web.access import FreshPassword, SignedIn
 from app.web.rendering import render
 from app.web.services import Services, services_of
@@ -41,7 +42,7 @@ def _looks_as(request: Request, viewer: SignedIn, code: str) -> Role:
                 'The study "{code}" is {state}. Its log holds every call: coordinators see it '
                 "after unblinding, the study's auditor at any time.",
                 code=code,
-                state=said(blinded.state),
+                state=state_in_words(blinded.state),
             )
         )
     raise NotFound(said('There is no study named "{code}" among those you audit.', code=code))

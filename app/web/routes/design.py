@@ -21,11 +21,20 @@ from app.web.services import services_of
 
 router = APIRouter(prefix="/studies/{code}")
 
+# What the page says after an act: ?done=saved
+DONE = {
+    "saved": said("The draft is saved."),
+    "amended": said("The protocol is amended: a new version, with your reason."),
+    "copied": said("The copy is made: a draft of its own."),
+}
+
 
 @router.get("/design")
-def show_design(viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str) -> Response:
+def show_design(
+    viewer: CoordinatorOnly, connection: CoordinatorConnection, code: str, done: str = ""
+) -> Response:
     """Show the settings, and what of them is fixed by now."""
-    return render(_page(connection, viewer, code))
+    return render(_page(connection, viewer, code, notice=DONE.get(done)))
 
 
 @router.post("/design")
@@ -61,7 +70,8 @@ def save_design(
     except InvalidInput as refusal:
         page = _page(connection, viewer, code, form=form, problem=refusal.sentence)
         return render(page, status=refusal.status)
-    return RedirectResponse(f"/studies/{code}/design", status_code=303)
+    done = "saved" if study.state == "draft" else "amended"
+    return RedirectResponse(f"/studies/{code}/design?done={done}", status_code=303)
 
 
 def _refuse_frozen(study: Study, form: DesignForm, held: StudyDesign) -> None:
@@ -113,7 +123,7 @@ def copy(
                 problem=_of_the_copy(refusal.sentence),
             )
             return render(page, status=refusal.status)
-    return RedirectResponse(f"/studies/{new_code.strip()}/design", status_code=303)
+    return RedirectResponse(f"/studies/{new_code.strip()}/design?done=copied", status_code=303)
 
 
 def _of_the_copy(sentence: str) -> str:
@@ -132,12 +142,14 @@ def _page(
     new_title: str = "",
     with_cases: bool = False,
     problem: str | None = None,
+    notice: str | None = None,
 ) -> DesignPage:
     study = design_study.find_study(connection, code=code)
     design: StudyDesign = design_study.design_of(connection, study=study)
     return DesignPage(
         viewer=viewer,
         problem=problem,
+        notice=notice,
         study=study,
         form=form or DesignForm.of(study, design),
         versions=protocols.versions_of(connection, study.id),

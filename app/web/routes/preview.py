@@ -22,7 +22,7 @@ from app.web.reading_pages import ImageView, ReadingRoomPage
 from app.web.rendering import render
 
 router = APIRouter(prefix="/studies/{code}/preview")
-CASES = 2  # of which the preview shows one
+LEAST = 2  # places of which the preview shows one
 
 # step -> what a reader would be at: instructions, unaided call, call with the model, between cases
 STEPS = {
@@ -60,7 +60,15 @@ def _page(connection: Connection, viewer: Account, study: Study, step: int) -> R
     state = STEPS[step]
     return ReadingRoomPage(
         viewer=viewer,
-        study=_as_a_reader(study, design, finished=1 if step == 4 else 0),  # noqa: PLR2004
+        study=_as_a_reader(
+            study,
+            design,
+            places=design.places(
+                counted=cases.number_of(connection, study.id, purpose="counted"),
+                training=cases.number_of(connection, study.id, purpose="training"),
+            ),
+            finished=1 if step == 4 else 0,  # noqa: PLR2004
+        ),
         state=state,
         assignment_id="preview",
         position=min(step, 2) if step == 4 else 1,  # noqa: PLR2004
@@ -72,7 +80,9 @@ def _page(connection: Connection, viewer: Account, study: Study, step: int) -> R
     )
 
 
-def _as_a_reader(study: Study, design: StudyDesign, *, finished: int) -> readings.ReaderStudy:
+def _as_a_reader(
+    study: Study, design: StudyDesign, *, places: int, finished: int
+) -> readings.ReaderStudy:
     return readings.ReaderStudy(
         id=study.id,
         code=study.code,
@@ -87,7 +97,7 @@ def _as_a_reader(study: Study, design: StudyDesign, *, finished: int) -> reading
         log_zoom=design.log_zoom,
         cases_per_sitting=design.cases_per_sitting,
         order_sha256=None,
-        cases=CASES,
+        cases=max(places, LEAST),
         finished=finished,
     )
 

@@ -73,7 +73,7 @@ def invite(
         try:
             token = invite_people.invite(
                 connection,
-                study=study.id,
+                study=study,
                 email=email,
                 part=part,
                 now=services.clock(),

@@ -26,6 +26,7 @@ from app.db.session import Role
 from app.db.studies import Study
 from app.domain.errors import Conflict, NotFound
 from app.domain.sentences import said
+from app.domain.study_states import state_in_words
 from app.signing import signer_at
 from app.statistics.figures import Form
 from app.web.access import AnalystConnection, CoordinatorOnly, FreshPassword
@@ -56,7 +57,7 @@ def _unblinded(
             'The study "{code}" is {state}. Results exist only after unblinding, which follows '
             "closing.",
             code=code,
-            state=said(blinded.state),
+            state=state_in_words(blinded.state),
         )
     )
 

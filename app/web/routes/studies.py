@@ -12,7 +12,7 @@ from app.actions.case_quality import CaseQuality, quality_of_cases
 from app.actions.check_seen_before import look_for_seen_before
 from app.actions.list_deviations import list_deviations
 from app.actions.score_cases import request_scoring
-from app.db import cases, jobs, studies
+from app.db import cases, jobs, people, studies
 from app.db.session import Connection, Role
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
@@ -244,6 +244,7 @@ def _study_page(
     queue = jobs.job_counts(connection, study.id)
     model = study.model_version_id
     counts = studies.counts_of(connection, study.id)
+    consent = people.newest_consent_text(connection, study.id)
     draft = study.state == "draft"
     ready = draft and queue.unfinished == 0 and 0 < counts.images == counts.scored_images
     return StudyPage(
@@ -260,6 +261,7 @@ def _study_page(
         seen=look_for_seen_before(connection, study=study) if ready else None,
         password_is_fresh=fresh,
         deviations=list_deviations(connection, study=study),
+        consent_version=consent.version if consent else None,
         waiting=studies.counts_of(connection, study.id, waiting=True).cases,
     )
 
