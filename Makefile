@@ -72,8 +72,9 @@ bench-sizes: install
 	@$(VENV)/bin/python -m bench.sizes
 
 # The pack of 707 cases x 20 readers beside COPY of the same rows; minutes to build; last line as above.
+# Another size: make bench-export CASES=1400 READERS=20
 bench-export: install
-	@$(VENV)/bin/python bench/export.py
+	@$(VENV)/bin/python bench/export.py $(if $(CASES),--cases $(CASES)) $(if $(READERS),--readers $(READERS))
 
 # After changing a text: bring app/languages/*.po up to date; what is new there is to be translated.
 languages: install

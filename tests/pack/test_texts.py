@@ -219,6 +219,7 @@ def test_an_override_is_told_with_its_reader_and_reason() -> None:
     text = methods_text(facts(design="crossover", overrides=(("R02", 14, "illness"),)))
     assert "- R02's washout was set to 14 days: illness" in text
     assert "at least 28 days apart" in text
+    assert "For 1 reader another washout was set; the deviations name them." in text
 
 
 def test_simulated_readers_are_said_to_be_programs_in_text_and_flow() -> None:

@@ -85,8 +85,15 @@ def design(facts: StudyFacts) -> str:
         f"(SK); {positive} is the positive class."
     )
     repeats = int(facts.study.get("repeats", 0))
-    again = f" {count(repeats, 'case')} were read twice by each reader." if repeats else ""
-    return said + question + again
+    read = count(repeats, "case was", "cases were")
+    again = f" {read} read twice by each reader." if repeats else ""
+    other = len({reader for reader, _, _ in facts.overrides})
+    waived = (
+        f" For {count(other, 'reader')} another washout was set; the deviations name them."
+        if other
+        else ""
+    )
+    return said + waived + question + again
 
 
 def readers(facts: StudyFacts) -> str:
