@@ -175,7 +175,8 @@ def test_a_refusal_leads_back_to_what_its_reader_may_open(
 ) -> None:
     with superuser(site.cast) as owner:
         case = owner.execute("SELECT min(id::text) FROM study_case").fetchone()[0]
-    close(site.cast) if "exclusion" in path else None
+    if "exclusion" in path:
+        close(site.cast)
     browser = site.browser(getattr(site.cast, who))
     answer = browser.request(
         method, f"/studies/bcc-sk/{path.format(case=case)}", data={"reason": "Blurred."}
