@@ -8,7 +8,7 @@ it by accident.
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -200,7 +200,8 @@ def readings_of(connection: Connection, *, study: Study) -> Readings:
     found = Readings([], [])
     for row in rows:
         why = reasons.get(str(row.reading_id))
-        locked = row if corrects else replace(row, correction=None)
+        # Most rows have no correction: they are kept as they are, not copied.
+        locked = row if corrects or row.correction is None else replace(row, correction=None)
         used, other = (_as_corrected(row), locked) if corrects else (locked, _as_corrected(locked))
         if why is None:
             found.counted.append(used)
@@ -226,7 +227,7 @@ def counted_csv(found: Readings) -> bytes:
     """Return the bytes of readings.csv."""
     return table_csv(
         [column.name for column in COLUMNS],
-        [[column.cell(row) for column in COLUMNS] for row in found.counted],
+        ([column.cell(row) for column in COLUMNS] for row in found.counted),
     )
 
 
@@ -234,7 +235,7 @@ def others_csv(found: Readings) -> bytes:
     """Return the bytes of readings_not_counted.csv: the same columns, and the reason."""
     return table_csv(
         [*(column.name for column in COLUMNS), WHY.name],
-        [[*(column.cell(row) for column in COLUMNS), why] for row, why in found.others],
+        ([*(column.cell(row) for column in COLUMNS), why] for row, why in found.others),
     )
 
 
@@ -279,7 +280,7 @@ def record_export(
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def table_csv(header: list[str], rows: list[list[object]]) -> bytes:
+def table_csv(header: list[str], rows: Iterable[list[object]]) -> bytes:
     """Return a table as CSV bytes."""
     out = io.StringIO()
     write = row_writer(out)

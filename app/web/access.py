@@ -193,7 +193,7 @@ def page_above(request: Request, account: Account) -> str | None:
     pages = [
         route
         for route in routes_of(request.app)
-        if "GET" in route.methods and permission_of(route) in open_to
+        if "GET" in (route.methods or ()) and permission_of(route) in open_to
     ]
     path = request.url.path.rstrip("/")
     while (path := path.rpartition("/")[0]) != "":

@@ -85,12 +85,7 @@ def write_pack(
     queries.allow_long_work(connection)
     digest = check_frozen(connection, study=study)
     put = _Writer(sink)
-    found = readings_of(connection, study=study)
-    readings = counted_csv(found)
-    uncounted = Counter(str(why) for _, why in found.others)
-    put("readings.csv", readings)
-    put("readings_not_counted.csv", others_csv(found))
-    put("readings-wide.csv", wide_chunks(readings))
+    readings, uncounted = _put_readings(put, connection, study)
     cases = _put_tables(put, connection, study, storage if overlays else None)
     settings, models = _settings(connection, study)
     log = rows_of_log(queries.logged(connection, study.id, actions=NEEDED_ACTIONS))
@@ -138,6 +133,19 @@ def write_pack(
     )
     put("manifest.json", manifest_bytes(manifest))
     return PackMade(len(put.digests), head)
+
+
+def _put_readings(put: _Writer, connection: Connection, study: Study) -> tuple[bytes, Counter[str]]:
+    """Write the readings; return readings.csv, and how many do not count by why.
+
+    The rows themselves are let go here: they are the largest thing of an export in memory.
+    """
+    found = readings_of(connection, study=study)
+    readings = counted_csv(found)
+    put("readings.csv", readings)
+    put("readings_not_counted.csv", others_csv(found))
+    put("readings-wide.csv", wide_chunks(readings))
+    return readings, Counter(str(why) for _, why in found.others)
 
 
 def _put_tables(
