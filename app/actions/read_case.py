@@ -141,6 +141,8 @@ def lock_aided(
     study = readings.reader_study_by_id(connection, assignment.study_id)
     if (
         following is None
+        # Shown already: the call was sent again. A closed study refuses only what is new.
+        or following.served
         or following.session != assignment.session
         or study is None
         or sitting_is_over(study)

@@ -463,5 +463,6 @@ def test_d7_verify_finds_a_second_session_that_began_too_early(draft: Cast) -> N
     assert verify_study(records_of(cast.database.url, "bcc-sk")).problems == ()
     set_days(cast, 28)
     serve(cast, cast.rita)
-    problems = verify_study(records_of(cast.database.url, "bcc-sk")).problems
-    assert ["second session began before 28 days" in problem for problem in problems] == [True]
+    early, clock = verify_study(records_of(cast.database.url, "bcc-sk")).problems
+    assert "second session began before 28 days" in early
+    assert clock == "the function clock_of_days is not as the migrations wrote it"

@@ -10,9 +10,14 @@ from hypothesis import given, settings
 from app.actions.read_case import AlreadyLocked, lock_unaided
 from app.db.session import Role
 from app.domain.errors import InvalidInput
-from app.domain.reading import LONGEST_ACTIVE_MILLISECONDS, Submission, parse_submission
+from app.domain.reading import (
+    LONGEST_ACTIVE_MILLISECONDS,
+    ReadingState,
+    Submission,
+    parse_submission,
+)
 from tests.conftest import Cast
-from tests.reading.steps import at, call, serve
+from tests.reading.steps import at, call, close, lock_aided_call, serve, show_ai
 
 KEY = str(uuid4())
 
@@ -154,3 +159,16 @@ def test_d5_ten_copies_of_one_submit_get_one_receipt(cast: Cast) -> None:
     assert failures == []
     with cast.begin(Role.READER, cast.rita) as connection:
         assert connection.execute("SELECT count(*) FROM reading").fetchone() == (1,)
+
+
+def test_d5_a_final_call_sent_again_after_the_study_was_closed_gets_its_receipt(
+    cast: Cast,
+) -> None:
+    assignment, sent = show_ai(cast, cast.rita), call("SK", 40)
+    lock_aided_call(cast, cast.rita, assignment, sent)
+    following = at(cast, cast.rita)
+    assert following is not None
+    assert following.state is ReadingState.SERVED
+    close(cast)
+    lock_aided_call(cast, cast.rita, assignment, sent)
+    assert at(cast, cast.rita) == following
