@@ -125,10 +125,12 @@ def test_a_refusal_is_said_in_the_pages_language_and_in_english_to_programs(site
 @pytest.mark.usefixtures("in_chinese")
 def test_a_sentence_keeps_its_english_and_is_translated_with_its_values() -> None:
     sentence = said(
-        "This page is for readers; you are signed in as a {role}.", role=said("coordinator")
+        'The study "{code}" is {state}: only an open study can be closed.',
+        code="bcc-sk",
+        state=said("being prepared"),
     )
-    assert sentence == "This page is for readers; you are signed in as a coordinator."
-    assert translated(sentence) == "此页面供阅片者使用；您登录的身份是协调员。"  # noqa: RUF001
+    assert sentence == 'The study "bcc-sk" is being prepared: only an open study can be closed.'
+    assert translated(sentence) == "研究“bcc-sk”准备中：只有开放的研究才能关闭。"  # noqa: RUF001
     assert translated("") == translated(None) == ""
     assert translated("Rita's own words") == "Rita's own words"
 
