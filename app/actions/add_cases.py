@@ -22,7 +22,6 @@ class Waiting:
     """The cases of an open study that wait to be added, and what they lack."""
 
     counts: StudyCounts
-    undiagnosed: int  # an adjudicator has to record their diagnosis
     seen: SeenBefore | None  # None: not all are scored yet, so nothing was compared
 
     @property
@@ -37,7 +36,7 @@ class Waiting:
         return (
             self.counts.cases > 0
             and self.scored
-            and self.undiagnosed == 0
+            and self.counts.undiagnosed == 0
             and self.seen is not None
             and not self.seen.must_be_acknowledged
         )
@@ -47,11 +46,7 @@ def waiting_cases(connection: Connection, *, study: Study) -> Waiting:
     """Return what waits to be added, and how far it is."""
     counts = studies.counts_of(connection, study.id, waiting=True)
     scored = 0 < counts.images == counts.scored_images
-    return Waiting(
-        counts,
-        additions.undiagnosed(connection, study.id),
-        look_for_seen_before(connection, study=study) if scored else None,
-    )
+    return Waiting(counts, look_for_seen_before(connection, study=study) if scored else None)
 
 
 def add_cases(connection: Connection, *, study: Study, reason: str, by: Account) -> None:
@@ -84,12 +79,12 @@ def _refuse_unready(found: Waiting) -> None:
                 images=found.counts.images,
             )
         )
-    if found.undiagnosed:
+    if found.counts.undiagnosed:
         raise NotReady(
             said(
                 "{missing} of {cases} cases have no diagnosis yet: an adjudicator records it "
                 "first.",
-                missing=found.undiagnosed,
+                missing=found.counts.undiagnosed,
                 cases=found.counts.cases,
             )
         )

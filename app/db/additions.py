@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.db.session import Connection, fetch_all, fetch_value
+from app.db.session import Connection, fetch_all
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,4 @@ def insert_addition(connection: Connection, study: UUID, *, reason: str) -> None
     """Make the waiting cases part of the study; the database writes number, author and time."""
     connection.execute(
         "INSERT INTO case_addition (study_id, reason) VALUES (%s, %s)", [study, reason]
-    )
-
-
-def undiagnosed(connection: Connection, study: UUID) -> int:
-    """Count the waiting cases, excluded ones left out, that have no reference diagnosis."""
-    return fetch_value(
-        connection,
-        """SELECT count(*) FROM study_case c WHERE c.study_id = %(study)s
-           AND c.addition > (SELECT count(*) FROM case_addition WHERE study_id = %(study)s)
-           AND c.id NOT IN (SELECT case_id FROM standing_exclusion WHERE study_id = %(study)s)
-           AND c.id NOT IN (SELECT case_id FROM reference_diagnosis WHERE study_id = %(study)s)""",
-        {"study": study},
     )

@@ -18,7 +18,7 @@ def language_of_address(connection: Connection, email: str) -> str | None:
     return fetch_value(
         connection,
         """SELECT l.language FROM chosen_language l JOIN account a ON a.id = l.account_id
-           WHERE lower(a.email) = lower(%s)""",
+           WHERE a.email = lower(%s::text COLLATE "C")""",
         [email],
     )
 

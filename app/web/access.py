@@ -190,15 +190,17 @@ def page_above(request: Request, account: Account) -> str | None:
     Only the address is looked at: that a page may be opened does not say that its study exists.
     """
     open_to = {anyone.__name__, signed_in.__name__, f"{account.role}_only"}
-    pages = [
-        route
-        for route in routes_of(request.app)
-        if "GET" in (route.methods or ()) and permission_of(route) in open_to
-    ]
+    routes = routes_of(request.app)
     path = request.url.path.rstrip("/")
     while (path := path.rpartition("/")[0]) != "":
-        if any(route.path_regex.fullmatch(path) for route in pages):
-            return path
+        for route in routes:
+            # The address first: what a route permits is found out of few.
+            if (
+                route.path_regex.fullmatch(path)
+                and "GET" in (route.methods or ())
+                and permission_of(route) in open_to
+            ):
+                return path
     return None
 
 
