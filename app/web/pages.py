@@ -6,6 +6,7 @@ carry AI output or truth before its time.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar
 
 from markupsafe import Markup
@@ -83,11 +84,19 @@ class InvitationPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReaderLine:
+    """A study in a reader's list."""
+
+    study: ReaderStudy
+    waits_until: datetime | None  # the washout's end: until then no case is shown
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReaderHomePage(Page):
     """GET / for a reader: the studies they read in, each linking to /studies/{code}/read."""
 
     template: ClassVar[str] = "reader_home.html"
-    studies: list[ReaderStudy]
+    lines: list[ReaderLine]
     adjudicated: list[AdjudicatedStudy] = field(default_factory=list[AdjudicatedStudy])
     audited: list[AuditedStudy] = field(default_factory=list[AuditedStudy])
 

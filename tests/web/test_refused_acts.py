@@ -216,3 +216,19 @@ def test_a_refusal_names_the_state_of_the_study_in_words(
     assert sentence in answer.text
     assert "is draft" not in answer.text
     assert draft.reload().state == "draft"
+
+
+def test_d7_during_the_washout_the_first_page_names_the_day_and_offers_nothing(draft: Cast) -> None:
+    cast = opened(draft, DESIGNS["crossover"])
+    browser = Site(cast).browser(cast.rita)
+    assert "Start reading" in browser.get("/").text
+    first_session(cast, cast.rita)
+    set_days(cast, 27)
+    page = browser.get("/").text
+    assert "6 of 12 cases done" in page
+    assert "Your second session begins on" in page
+    assert "/read" not in page
+    set_days(cast, 28)
+    page = browser.get("/").text
+    assert "second session" not in page
+    assert "Go on with case 7" in page

@@ -7,7 +7,7 @@ from app.db import adjudication, audit, readings, studies
 from app.db.session import Connection, Role
 from app.domain.access import AccountRole
 from app.web.access import SignedIn
-from app.web.pages import CoordinatorHomePage, ReaderHomePage, StudyLine
+from app.web.pages import CoordinatorHomePage, ReaderHomePage, ReaderLine, StudyLine
 from app.web.rendering import render
 from app.web.services import services_of
 
@@ -26,10 +26,8 @@ def show_home(request: Request, viewer: SignedIn) -> Response:
         audited = audit.audited_studies(connection)
     if viewer.role is not AccountRole.COORDINATOR:
         with database.begin(Role.READER, actor=viewer.id) as connection:
-            found = readings.reader_studies(connection)
-        page = ReaderHomePage(
-            viewer=viewer, studies=found, adjudicated=adjudicated, audited=audited
-        )
+            own = _reader_lines(connection)
+        page = ReaderHomePage(viewer=viewer, lines=own, adjudicated=adjudicated, audited=audited)
         return render(page)
     with database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         lines = _study_lines(connection)
@@ -37,6 +35,17 @@ def show_home(request: Request, viewer: SignedIn) -> Response:
         viewer=viewer, studies=lines, adjudicated=adjudicated, audited=audited
     )
     return render(page)
+
+
+def _reader_lines(connection: Connection) -> list[ReaderLine]:
+    lines: list[ReaderLine] = []
+    for study in readings.reader_studies(connection):
+        following = None
+        if study.state == "open" and study.design == "crossover":
+            following = readings.current_assignment(connection, study.id)
+        ends = readings.waits_until(connection, following.id) if following else None
+        lines.append(ReaderLine(study=study, waits_until=ends))
+    return lines
 
 
 def _study_lines(connection: Connection) -> list[StudyLine]:
