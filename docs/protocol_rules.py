@@ -28,6 +28,23 @@ PASSWORD = "access/test_password_again.py"  # noqa: S105 - a file
 # Rule -> clause -> (file, a part of the test's name): every test whose name has it is listed.
 Tests = list[tuple[str, str]]
 RULES: dict[str, dict[str, Tests]] = {
+    "The states of a case and their times": {
+        "Assigned, served, locked, revealed or withheld, locked: none is skipped": [
+            (RELEASE, "test_d3_no_call"),
+            (RELEASE, "test_d3_a_call_after_the_reveal"),
+            ("reading/test_machine.py", "any_sequence"),
+            ("reading/test_machine_over_http.py", "any_sequence"),
+        ],
+        "All four times are of the server's clock": [
+            (CLAUSES, "test_d8_"),
+            ("database/test_append_only.py", "times_are_the_databases"),
+            ("faults/test_clocks.py", "test_d8_"),
+        ],
+        "The browser's active time, idle and hidden tab taken out, is kept beside them": [
+            ("browser/test_active_time.py", "leaves_out"),
+            ("reading/test_submission.py", "test_d9_"),
+        ],
+    },
     "1. AI output leaves the server only after the unaided lock, by one road": {
         "Probability, label and map leave only once the unaided row is there": [
             (RELEASE, "before_the_unaided_lock"),
@@ -61,11 +78,13 @@ RULES: dict[str, dict[str, Tests]] = {
         ],
         "Codes, addresses and file names are opaque; metadata is stripped": [
             (BLINDING, "test_b3_"),
+            (BLINDING, "before_the_reveal_no_answer"),
             ("importing/test_storage.py", "keys_are_random"),
             ("importing/test_imaging.py", "no_metadata_survives"),
         ],
     },
     "3. The call first, then how sure; nothing is preselected": {
+        "The call is asked for before how sure": [(CLAUSES, "asked_for_before")],
         "A call is BCC or SK, its confidence 0 to 100": [
             ("reading/test_submission.py", "neither_bcc_nor_sk"),
             ("reading/test_submission.py", "no_percentage"),
@@ -97,6 +116,8 @@ RULES: dict[str, dict[str, Tests]] = {
             (SAVED, "test_d1_"),
             (SAVED, "test_d14_"),
             (ROOM, "a_lost_submit"),
+            (ROOM, "an_answer_lost"),
+            ("faults/test_torture.py", "killed_with_9"),
         ],
         "Each submit has its key": [
             ("reading/test_reading.py", "the_same_submit_again"),
@@ -118,6 +139,11 @@ RULES: dict[str, dict[str, Tests]] = {
         "The analysis says which readings it used": [("pack/test_texts.py", "which_readings")],
     },
     "7. The order is drawn once, from a seed, and derived again": {
+        "Random for each reader": [(CLAUSES, "an_order_of_their_own")],
+        "Drawn from a recorded seed by an algorithm that bears its version": [
+            (CLAUSES, "its_seed_and_the_version"),
+            ("database/test_upgrade.py", "by_its_own_algorithm"),
+        ],
         "Made once, stored, never changed": [
             (LIFE, "an_order_is_not_drawn_while"),
             (LIFE, "nothing_is_added_to_an_order"),
@@ -158,6 +184,8 @@ RULES: dict[str, dict[str, Tests]] = {
             (BALANCE, "in_a_crossover"),
             (DESIGNS, "crossover_arms"),
             (DESIGNS, "second_session"),
+            (CLAUSES, "the_washout_is_as_long"),
+            ("web/test_refused_acts.py", "test_d7_"),
         ],
         "Another washout needs a reason and stands in the methods": [
             (DESIGNS, "another_washout"),
@@ -167,6 +195,7 @@ RULES: dict[str, dict[str, Tests]] = {
         "Training cases come first, with feedback, and never count": [
             (DESIGNS, "training_cases_come_first"),
             (BALANCE, "training_comes_first"),
+            (CLAUSES, "a_training_case_never_counts"),
             ("browser/test_room_of_designs.py", "training_management"),
         ],
         "Repeats measure a reader's agreement with themselves": [
@@ -186,6 +215,11 @@ RULES: dict[str, dict[str, Tests]] = {
         ],
     },
     "9. Progress, never accuracy; unblinding is an act": {
+        "Interim pages show progress, times and what is missing": [
+            ("web/test_monitor.py", "each_state_of_a_case"),
+            ("web/test_monitor.py", "missing_is_what_was_assigned"),
+            ("web/test_monitor.py", "too_fast"),
+        ],
         "Interim pages show no call, diagnosis or output": [
             (BLINDING, "the_coordinator_sees_progress"),
             ("web/test_monitor.py", "test_b8_"),
@@ -198,6 +232,7 @@ RULES: dict[str, dict[str, Tests]] = {
         ],
         "Unblinding: its person, the password again, a reason, the time": [
             ("access/test_sign_in.py", "unblinding_needs_the_password"),
+            (CLAUSES, "nobody_but_the_studys_coordinator"),
             (PASSWORD, "what_the_person_said"),
             (LIFE, "a_coordinator_closes_in_their_own_name"),
             (LIFE, "times_and_digest_are_not"),

@@ -107,6 +107,19 @@ def current_case(connection: Connection, *, study: UUID) -> CaseView | None:
     )
 
 
+def consent_comes_first(connection: Connection, *, study: readings.ReaderStudy) -> bool:
+    """Say whether the actor is to consent before their next step.
+
+    Whoever accepted an earlier version finishes the case under way first.
+    """
+    if study.state != "open" or not people.consent_is_due(connection, study.id):
+        return False
+    following = readings.current_assignment(connection, study.id)
+    if following is None:
+        return False
+    return not (following.served and people.has_ever_consented(connection, study.id))
+
+
 def serve_next(connection: Connection, *, study: UUID) -> None:
     """Show the actor their next case (t0); nothing happens when one is shown already."""
     assignment = readings.current_assignment(connection, study)

@@ -197,6 +197,15 @@ def consent_is_due(connection: Connection, study: UUID) -> bool:
     return bool(due)
 
 
+def has_ever_consented(connection: Connection, study: UUID) -> bool:
+    """Say whether the actor has accepted any version."""
+    return fetch_value(
+        connection,
+        "SELECT EXISTS (SELECT FROM consent WHERE study_id = %s AND reader_id = actor())",
+        [study],
+    )
+
+
 def insert_profile(
     connection: Connection, *, study: UUID, years: int, specialty: str, training: str
 ) -> None:

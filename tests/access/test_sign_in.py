@@ -280,7 +280,8 @@ def test_a9_opening_the_link_uses_nothing_up_and_joining_does(site: Site) -> Non
     form = {"name": "Ruth", "password": NEW_PASSWORD}
     joined = browser.post(link, data=form)
     assert joined.status_code == 303
-    assert joined.headers["location"] == "/sign-in?next=/studies/bcc-sk/start"
+    assert joined.headers["location"] == "/sign-in?next=/studies/bcc-sk/start&done=joined"
+    assert "You have joined the study" in browser.get(joined.headers["location"]).text
     for answer in (browser.post(link, data=form), browser.get(link)):
         assert answer.status_code == 409
         assert "has been used" in answer.text

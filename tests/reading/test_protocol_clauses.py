@@ -1,16 +1,26 @@
-"""Clauses of the protocol that are about the answers a reader gets, tried at the pages."""
+"""Clauses of the protocol that no other test holds by itself."""
 
 import re
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
 
 from app.actions.read_case import reveal
 from app.db.session import Role
+from app.domain.allocation import ALGORITHM, Plan, allocate
+from app.domain.counted import why_not_counted
+from app.domain.errors import Conflict
 from app.domain.scores import malignancy_score
+from app.domain.study_design import Design
 from app.statistics.mrmc import population_sentence
-from tests.conftest import Cast
-from tests.reading.steps import call, lock, lock_aided_call, serve, superuser
+from tests.access.test_parts import invited
+from tests.conftest import PASSWORD, Cast
+from tests.reading.designs import DESIGNS, opened, set_days
+from tests.reading.steps import call, close, finish, lock, lock_aided_call, serve, superuser
+from tests.reading.test_designs import first_session
 from tests.web.site import Site
 
 PLACE = re.compile(
@@ -126,3 +136,101 @@ def test_b8_the_answer_to_the_last_lock_says_nothing_either(cast: Cast) -> None:
     assert not re.search(
         r"\b(correct|right|wrong|accuracy|sensitivity|\d+ ?%)", shown, re.IGNORECASE
     )
+
+
+def test_d8_all_four_times_of_a_case_are_the_servers_and_run_forward(cast: Cast) -> None:
+    with superuser(cast) as owner:
+        begun = owner.execute("SELECT clock_timestamp()").fetchone()[0]
+    assignment = finish(cast, cast.rita)
+    with superuser(cast) as owner:
+        times = owner.execute(
+            """SELECT s.served_at, u.locked_at, v.revealed_at, a.locked_at, clock_timestamp()
+               FROM served s JOIN reveal v USING (assignment_id)
+               JOIN reading u ON u.assignment_id = s.assignment_id AND u.phase = 'unaided'
+               JOIN reading a ON a.assignment_id = s.assignment_id AND a.phase = 'aided'
+               WHERE s.assignment_id = %s""",
+            [assignment],
+        ).fetchone()
+    assert all(earlier < later for earlier, later in pairwise([begun, *times]))
+
+
+def test_d11_the_call_is_asked_for_before_how_sure_and_what_to_do(draft: Cast) -> None:
+    cast = opened(draft, replace(DESIGNS["sequential"], ask_management=True, ask_comment=True))
+    rita = Site(cast).browser(cast.rita)
+    assignment = serve(cast, cast.rita)
+    for phase in ("unaided", "aided"):
+        page = rita.get("/studies/bcc-sk/read").text
+        form = re.search(rf'<form[^>]*data-call-form="?{phase}.*?</form>', page, re.DOTALL)
+        assert form
+        names = dict.fromkeys(re.findall(r'name="(\w+)"', form[0]))
+        asked = [name for name in names if name in {"call", "confidence", "management", "comment"}]
+        assert asked == ["call", "confidence", "management", "comment"]
+        if phase == "unaided":
+            lock(cast, cast.rita, replace(call(), management="biopsy"))
+            with cast.begin(Role.READER, cast.rita) as connection:
+                reveal(connection, assignment_id=assignment)
+
+
+def test_d7_each_reader_has_an_order_of_their_own_and_no_place_is_a_cases() -> None:
+    """Chi-square over 500 readers of ten cases; 81 degrees of freedom, 0.1% point 126.1."""
+    counted = [UUID(int=number) for number in range(10)]
+    drawn = Plan(ALGORITHM, 7, "sequential", 0, 0, frozenset(), frozenset(counted))
+    orders = [
+        tuple(entry.case for entry in allocate(drawn, reader=UUID(int=900 + number), number=number))
+        for number in range(1, 501)
+    ]
+    assert len(set(orders)) == len(orders)
+    places = Counter((case, place) for order in orders for place, case in enumerate(order))
+    expected = len(orders) / len(counted)
+    assert sum((places[case, place] - expected) ** 2 / expected
+               for case in counted for place in range(10)) < 126.1  # fmt: skip
+
+
+def test_d7_an_order_is_stored_with_its_seed_and_the_version_of_its_algorithm(cast: Cast) -> None:
+    with superuser(cast) as owner:
+        stored = owner.execute(
+            "SELECT DISTINCT l.seed, l.algorithm, s.seed, s.allocation_algorithm "
+            "FROM allocation l JOIN study s ON s.id = l.study_id"
+        ).fetchall()
+    assert stored == [(cast.study.seed, ALGORITHM, cast.study.seed, ALGORITHM)]
+    unknown = Plan("sha256-design-9", 1, "sequential", 0, 0, frozenset(), frozenset([UUID(int=1)]))
+    with pytest.raises(ValueError, match="sha256-design-9"):
+        allocate(unknown, reader=UUID(int=2), number=1)
+
+
+def test_d7_the_washout_is_as_long_as_the_study_says(draft: Cast) -> None:
+    cast = opened(draft, replace(DESIGNS["crossover"], washout_days=14))
+    first_session(cast, cast.rita)
+    set_days(cast, 13)
+    with pytest.raises(Conflict, match="second session begins on"):
+        serve(cast, cast.rita)
+    set_days(cast, 14)
+    serve(cast, cast.rita)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_d7_a_training_case_never_counts(design: Design) -> None:
+    for arm in ("with_ai", "without_ai"):
+        for phase in ("unaided", "aided"):
+            about = {"design": design, "arm": arm, "phase": phase, "void": False}
+            why = why_not_counted(purpose="training", excluded=False, **about)
+            assert why == "training"
+
+
+def test_a14_nobody_but_the_studys_coordinator_unblinds_and_the_time_is_kept(site: Site) -> None:
+    cast = site.cast
+    others = [cast.rita, cast.olga]  # a reader; the coordinator of another study
+    others += [invited(site, part, f"{part}@example.org") for part in ("adjudicator", "auditor")]
+    finish(cast, cast.rita)
+    close(cast)
+    form = {"password": PASSWORD, "reason": "All readings are in.", "meant": "yes"}
+    for other in others:
+        refused = site.browser(other).post("/studies/bcc-sk/unblind", data=form)
+        assert refused.status_code in {403, 404}, other.email
+        assert cast.reload().state == "closed", other.email
+    with superuser(cast) as owner:
+        before = owner.execute("SELECT clock_timestamp()").fetchone()[0]
+    assert site.browser(cast.cora).post("/studies/bcc-sk/unblind", data=form).status_code == 303
+    with superuser(cast) as owner:
+        after = owner.execute("SELECT clock_timestamp()").fetchone()[0]
+    assert before < cast.reload().unblinded_at < after

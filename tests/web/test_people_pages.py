@@ -12,13 +12,26 @@ from email.policy import default
 import pytest
 from aiosmtpd.controller import Controller
 
+from app.actions.read_case import reveal
 from app.actions.write_messages import own_message
+from app.db.session import Role
+from app.domain.access import Account
 from app.domain.errors import InvalidInput
+from app.domain.reading import ReadingState
 from app.mail import Message, send
 from app.settings import BadSettingError, MailSettings, Settings
 from app.web.services import Services
-from tests.conftest import PASSWORD
-from tests.reading.steps import finish, lock, superuser
+from tests.conftest import PASSWORD, Cast
+from tests.reading.steps import (
+    at,
+    bring_to,
+    call,
+    finish,
+    lock,
+    lock_aided_call,
+    serve,
+    superuser,
+)
 from tests.web.site import Site
 
 ABOUT = {"years_experience": "7", "specialty": "dermatology", "training": "specialist"}
@@ -49,6 +62,58 @@ def test_a_reader_answers_consents_and_reads(site: Site) -> None:
     seen = site.browser(site.cast.cora).get("/studies/bcc-sk/readers").text
     assert "7 years, dermatology" in seen
     assert "version 1" in seen
+
+
+def accept(site: Site, account: Account) -> None:
+    reader = site.browser(account)
+    form = {**ABOUT, "accepted": "yes",
+            "consent_text": version_shown(reader.get("/studies/bcc-sk/start").text)}  # fmt: skip
+    assert reader.post("/studies/bcc-sk/start", data=form).status_code == 303
+
+
+def finish_under_way(cast: Cast, reader: Account) -> None:
+    view = at(cast, reader)
+    if view.state is ReadingState.SERVED:
+        lock(cast, reader)
+    with cast.begin(Role.READER, reader) as connection:
+        reveal(connection, assignment_id=view.assignment.id)
+    lock_aided_call(cast, reader, view.assignment.id, call())
+
+
+@pytest.mark.parametrize("state", ["served", "locked", "revealed"])
+def test_a_new_version_leaves_a_case_under_way_in_the_room_and_comes_before_the_next(
+    site: Site, state: str
+) -> None:
+    write_consent(site)
+    accept(site, site.cast.rita)
+    bring_to(site.cast, site.cast.rita, ReadingState(state))
+    write_consent(site, "You may be named.")
+    rita, rolf = site.browser(site.cast.rita), site.browser(site.cast.rolf)
+    room = rita.get("/studies/bcc-sk/read")
+    assert f'data-state="{state}"' in room.text
+    assert rolf.get("/studies/bcc-sk/read").headers["location"] == "/studies/bcc-sk/start"
+    finish_under_way(site.cast, site.cast.rita)
+    assert rita.get("/studies/bcc-sk/read").headers["location"] == "/studies/bcc-sk/start"
+    accept(site, site.cast.rita)
+    assert "Show case 2" in rita.get("/studies/bcc-sk/read").text
+
+
+def test_the_first_text_of_a_study_comes_before_the_call_of_a_case_under_way(site: Site) -> None:
+    serve(site.cast, site.cast.rita)
+    write_consent(site)
+    rita = site.browser(site.cast.rita)
+    assert rita.get("/studies/bcc-sk/read").headers["location"] == "/studies/bcc-sk/start"
+    accept(site, site.cast.rita)
+    assert 'data-state="served"' in rita.get("/studies/bcc-sk/read").text
+
+
+def test_who_is_done_is_not_asked_anew(site: Site) -> None:
+    write_consent(site)
+    accept(site, site.cast.rita)
+    for _ in range(6):
+        finish(site.cast, site.cast.rita)
+    write_consent(site, "You may be named.")
+    assert site.browser(site.cast.rita).get("/studies/bcc-sk/read").status_code == 200
 
 
 def test_without_consent_nothing_is_kept_and_the_case_is_refused_with_a_sentence(

@@ -29,6 +29,11 @@ from app.web.services import services_of
 from app.web.waiting import in_turn
 
 router = APIRouter()
+# What was done on the page before -> what the door says of it.
+DONE = {
+    "new-password": said("Your password is set. Sign in with it."),
+    "joined": said("You have joined the study. Sign in to go on."),
+}
 
 
 @router.get("/sign-in")
@@ -39,8 +44,7 @@ def show_sign_in(
     done: str = "",
 ) -> Response:
     """Show the form."""
-    notice = said("Your password is set. Sign in with it.") if done == "new-password" else None
-    return render(door(request, next=local(next), notice=notice))
+    return render(door(request, next=local(next), notice=DONE.get(done)))
 
 
 @router.post("/sign-in")
@@ -172,8 +176,8 @@ def accept_invitation(
         )
         return render(page, status=422)
     # A reader first says who they are and whether they consent.
-    after = f"?next=/studies/{found.study_code}/start" if found.role is Part.READER else ""
-    return RedirectResponse(f"/sign-in{after}", status_code=303)
+    after = f"/studies/{found.study_code}/start" if found.role is Part.READER else "/"
+    return RedirectResponse(f"/sign-in?next={after}&done=joined", status_code=303)
 
 
 def door(

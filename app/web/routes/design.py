@@ -25,7 +25,10 @@ router = APIRouter(prefix="/studies/{code}")
 DONE = {
     "saved": said("The draft is saved."),
     "amended": said("The protocol is amended: a new version, with your reason."),
-    "copied": said("The copy is made: a draft of its own."),
+    "copied": said(
+        "The copy is made: a draft of its own with the same settings. It has no consent text and "
+        "no readers yet."
+    ),
 }
 
 

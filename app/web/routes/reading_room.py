@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actions import read_case
 from app.actions.between_cases import between_cases
-from app.db import people, reading_keys
+from app.db import reading_keys
 from app.db.readings import ReaderStudy, ShownOverlay
 from app.db.session import Connection, Role
 from app.domain.access import Account
@@ -37,7 +37,7 @@ router = APIRouter()
 def show_case(viewer: ReaderOnly, connection: ReaderConnection, code: str) -> Response:
     """Show the current case; reload, back and a second tab all end here."""
     study = read_case.find_reader_study(connection, code=code)
-    if study.state == "open" and people.consent_is_due(connection, study.id):
+    if read_case.consent_comes_first(connection, study=study):
         return RedirectResponse(f"/studies/{code}/start", status_code=303)
     return render(_page(connection, viewer, study))
 
@@ -56,7 +56,7 @@ def show_in_another_language(
     study = read_case.find_reader_study(connection, code=code)
     chosen = keep_choice(request, viewer, form.language)
     current.set(chosen)
-    if study.state == "open" and people.consent_is_due(connection, study.id):
+    if read_case.consent_comes_first(connection, study=study):
         response: Response = RedirectResponse(f"/studies/{code}/start", status_code=303)
         keep_language(request, response, chosen.name)
         return response
