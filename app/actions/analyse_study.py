@@ -20,6 +20,7 @@ from app.actions.export_study import (
 )
 from app.actions.kept_analyses import KeptAnalyses, KeptAnalysis
 from app.db import results
+from app.db.audit import AuditedStudy
 from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account
@@ -168,7 +169,9 @@ def _parted(kept: KeptAnalysis, study: Study, column: str) -> KeptAnalysis:
     return _kept.get((study.id, kept.file_sha256, study.positive_class, column), make)
 
 
-def record_look(connection: Connection, *, study: Study, what: str, by: Account) -> None:
+def record_look(
+    connection: Connection, *, study: Study | AuditedStudy, what: str, by: Account
+) -> None:
     """Write down that somebody saw results joined with truth."""
     results.record_event(
         connection,

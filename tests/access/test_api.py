@@ -95,6 +95,21 @@ def test_a_token_makes_a_study_imports_its_cases_and_invites(site: Site) -> None
     assert site.browser().get(link).status_code == 200
 
 
+@pytest.mark.parametrize("part", ["coordinator", "adjudicator", "auditor"])
+def test_a14_a_token_appoints_nobody_who_would_see_or_steer_the_study(
+    site: Site, part: str
+) -> None:
+    """The page asks for the password before: a stolen token must not be a way around it."""
+    client = program(site, make_token(site, *ALL))
+    address, form = "/api/v1/studies/bcc-sk/invitations", {"email": "ruth@example.org"}
+    refused = client.post(address, data={**form, "part": part})
+    assert refused.status_code == 403
+    assert "invites readers alone" in refused.json()["sentence"]
+    with superuser(site.cast) as owner:
+        assert owner.execute("SELECT count(*) FROM invitation").fetchone() == (0,)
+    assert client.post(address, data={**form, "part": "reader"}).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("scope", "method", "path"),
     [

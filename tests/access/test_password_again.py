@@ -5,7 +5,8 @@ import pytest
 from app.actions import guessing
 from app.actions.design_study import STATEMENT
 from app.actions.manage_accounts import CONFIRMED
-from tests.conftest import PASSWORD, Cast, score_by_hand
+from app.domain.access import AccountRole
+from tests.conftest import PASSWORD, Cast, make_account, score_by_hand
 from tests.reading.steps import finish, superuser, unblind
 from tests.web.site import Site
 
@@ -138,3 +139,28 @@ def test_a14_a_part_is_given_and_ended_with_the_password_alone(
         ).fetchone()
     assert made == (1,)
     assert "Your password, once more" not in browser.get(pages[0]).text
+
+
+def test_a14_an_account_is_disabled_and_enabled_with_the_password_alone(site: Site) -> None:
+    """Enabling lets somebody in again; the page itself asks, so that its buttons work."""
+    cast = site.cast
+    ada = make_account(cast.database, "ada@example.org", AccountRole.ADMINISTRATOR)
+    browser, address = site.browser(ada), f"/accounts/{cast.rita.id}/disabled"
+    for disabled in ("yes", "no"):
+        let_it_grow_old(site)
+        before = disabled_at(cast)
+        refused = browser.post(address, data={"disabled": disabled})
+        assert refused.status_code == 403
+        assert "Nothing was done" in refused.text
+        assert disabled_at(cast) == before
+        assert browser.get("/accounts").headers["location"] == "/confirm?next=/accounts"
+        browser.post("/confirm", data={"password": PASSWORD, "next": "/accounts"})
+        assert browser.get("/accounts").status_code == 200
+        assert browser.post(address, data={"disabled": disabled}).status_code == 303
+        assert (disabled_at(cast) is not None) == (disabled == "yes")
+
+
+def disabled_at(cast: Cast) -> object:
+    with superuser(cast) as owner:
+        found = owner.execute("SELECT disabled_at FROM account WHERE id = %s", [cast.rita.id])
+        return found.fetchone()[0]

@@ -30,8 +30,10 @@ NEWEST = 2**62
 
 
 @router.get("/accounts")
-def show_accounts(viewer: AdministratorOnly, connection: AdministratorConnection) -> Response:
-    """Show every account."""
+def show_accounts(
+    viewer: AdministratorOnly, _fresh: FreshPassword, connection: AdministratorConnection
+) -> Response:
+    """Show every account; here already the password is asked for, which its buttons need."""
     return render(AccountsPage(viewer=viewer, accounts=accounts.all_accounts(connection)))
 
 
@@ -154,6 +156,7 @@ def _note_look(connection: Connection, page: str) -> None:
 def set_disabled(
     request: Request,
     viewer: AdministratorOnly,
+    _fresh: FreshPassword,
     connection: AdministratorConnection,
     account: UUID,
     disabled: Annotated[Literal["yes", "no"], Form()] = "yes",

@@ -21,7 +21,7 @@ from app.db.session import Connection, Role
 from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.audit_chain import event_to_json
-from app.domain.errors import Conflict, InvalidInput
+from app.domain.errors import Conflict, InvalidInput, NotAllowed
 from app.domain.sentences import said
 from app.domain.study_states import state_in_words
 from app.image_source import open_image_source
@@ -229,7 +229,14 @@ def invite(
     email: Annotated[str, Form()],
     part: Annotated[Part, Form()] = Part.READER,
 ) -> InvitationAnswer:
-    """Make an invitation; no mail is sent."""
+    """Make a reader's invitation; no mail is sent. Other parts are given on the study's page."""
+    if part is not Part.READER:
+        # Whoever took up such a one would see calls and diagnoses, or could open and unblind:
+        # the page asks for the password first, which a token is not (A14).
+        raise NotAllowed(
+            "A token invites readers alone. Invite to any other part on the study's page, which "
+            "asks for your password."
+        )
     study = design_study.find_study(connection, code=code)
     token = invite_people.invite(
         connection,

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
+from app.actions.analyse_study import record_look
 from app.actions.design_study import find_study
 from app.actions.export_study import record_log_export
 from app.db import audit
@@ -60,11 +61,13 @@ def show_log(
     before: int = NEWEST,
     kind: str = "",
 ) -> Response:
-    """Show a page of the log, newest first; an auditor's look is itself an event."""
+    """Show a page of the log, newest first; the look is itself an event."""
     with services_of(request).database.begin(role, actor=viewer.id) as connection:
         study = _find(audit.audited_study(connection, code))
         if role is Role.AUDITOR:
             audit.record_look(connection, study.id, at_what="audit")
+        else:  # its rows are calls, diagnoses and AI output: the same as a look at the results
+            record_look(connection, study=study, what="log", by=viewer)
         events = audit.events_before(
             connection, study.id, before=min(before, NEWEST), kind=kind, most=A_PAGE
         )
