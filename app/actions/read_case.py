@@ -112,7 +112,7 @@ def consent_comes_first(connection: Connection, *, study: readings.ReaderStudy) 
 
     Whoever accepted an earlier version finishes the case under way first.
     """
-    if study.state != "open" or not people.consent_is_due(connection, study.id):
+    if not study.is_read or not people.consent_is_due(connection, study.id):
         return False
     following = readings.current_assignment(connection, study.id)
     if following is None:

@@ -228,17 +228,6 @@ def own_profile(connection: Connection, study: UUID) -> Profile | None:
     )
 
 
-def own_part_has_ended(connection: Connection, study: UUID) -> bool:
-    """Say whether the actor's part as a reader was ended."""
-    active = fetch_value(
-        connection,
-        """SELECT active FROM membership WHERE study_id = %s AND account_id = actor()
-           AND role = 'reader' ORDER BY number DESC LIMIT 1""",
-        [study],
-    )
-    return active is False
-
-
 def own_first_call_is_locked(connection: Connection, study: UUID) -> bool:
     """Say whether the actor has a reading in the study."""
     return fetch_value(

@@ -38,6 +38,12 @@ class ReaderStudy:
     order_sha256: str | None
     cases: int  # to be read: a case that comes twice counts twice, an excluded one not
     finished: int
+    part_ended: bool  # by the coordinator: nothing more is recorded of this reader
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether the reader may lock calls in it now."""
+        return self.state == "open" and not self.part_ended
 
     @property
     def questions(self) -> Questions:
@@ -137,7 +143,10 @@ _READER_STUDY = """
                    (SELECT FROM reading WHERE assignment_id = a.id AND phase = 'aided')
                AND a.id NOT IN (SELECT withheld(s.id))) AS cases,
            (SELECT count(*) FROM reading r WHERE r.study_id = s.id AND r.reader_id = e.reader_id
-                AND r.phase = 'aided') + (SELECT count(*) FROM withheld(s.id)) AS finished
+                AND r.phase = 'aided') + (SELECT count(*) FROM withheld(s.id)) AS finished,
+           coalesce((SELECT NOT m.active FROM membership m
+               WHERE m.study_id = s.id AND m.account_id = e.reader_id AND m.role = 'reader'
+               ORDER BY m.number DESC LIMIT 1), false) AS part_ended
     FROM enrolment e JOIN study s ON s.id = e.study_id
     LEFT JOIN allocation l ON l.enrolment_id = e.id
     WHERE e.reader_id = actor()

@@ -184,6 +184,13 @@ def test_d10_a_part_that_ends_and_begins_again(site: Site) -> None:
     refused = rita.post("/studies/bcc-sk/next")
     assert refused.status_code == 403
     assert "has been ended by its coordinator" in refused.text
+    # Nothing is offered that would be refused.
+    for page in (rita.get("/").text, rita.get("/studies/bcc-sk/read").text):
+        assert "The coordinator has ended your part in this study. 0 of " in page
+        assert "Start reading" not in page
+        assert "Start with case" not in page
+    start = rita.get("/studies/bcc-sk/start")
+    assert start.headers["location"] == "/studies/bcc-sk/read"
     page = cora.get(f"/studies/bcc-sk/readers/{site.cast.rita.id}").text
     assert "Moved away." in page
     assert cora.post(address, data={**form, "active": "yes"}).status_code == 303

@@ -41,7 +41,7 @@ def _reader_lines(connection: Connection) -> list[ReaderLine]:
     lines: list[ReaderLine] = []
     for study in readings.reader_studies(connection):
         following = None
-        if study.state == "open" and study.design == "crossover":
+        if study.is_read and study.design == "crossover":
             following = readings.current_assignment(connection, study.id)
         ends = readings.waits_until(connection, following.id) if following else None
         lines.append(ReaderLine(study=study, waits_until=ends))

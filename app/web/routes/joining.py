@@ -21,7 +21,9 @@ router = APIRouter(prefix="/studies/{code}")
 
 @router.get("/start")
 def show_start(viewer: ReaderOnly, connection: ReaderConnection, code: str) -> Response:
-    """Show the questions and the consent text."""
+    """Show the questions and the consent text; a part that has ended asks for neither."""
+    if find_reader_study(connection, code=code).part_ended:
+        return RedirectResponse(f"/studies/{code}/read", 303)
     return render(_page(connection, viewer, code))
 
 

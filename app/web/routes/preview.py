@@ -99,6 +99,7 @@ def _as_a_reader(
         order_sha256=None,
         cases=max(places, LEAST),
         finished=finished,
+        part_ended=False,
     )
 
 

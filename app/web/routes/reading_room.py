@@ -179,9 +179,9 @@ def _page(
     problem: str | None = None,
     typed: CallForm | None = None,
 ) -> ReadingRoomPage:
-    case = read_case.current_case(connection, study=study.id) if study.state == "open" else None
+    case = read_case.current_case(connection, study=study.id) if study.is_read else None
     between = None
-    if study.state == "open" and (case is None or case.state is ReadingState.ASSIGNED):
+    if study.is_read and (case is None or case.state is ReadingState.ASSIGNED):
         between = between_cases(connection, study=study)
     if case is None:
         return ReadingRoomPage(
