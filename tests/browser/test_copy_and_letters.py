@@ -1,11 +1,11 @@
 """A coordinator copies a study with its cases, and writes to the readers, in the browser."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Site
 from tests.conftest import Cast
-from tests.reading.steps import finish
+from tests.reading.steps import finish, superuser
 
 pytestmark = pytest.mark.browser
 
@@ -57,3 +57,30 @@ def test_a_coordinator_reminds_who_is_behind_and_writes_to_everybody(
         page.get_by_role("navigation", name="Pages of").get_by_role("link", name="Readers").click()
         page.get_by_role("link", name="Rita").click()
         expect(page.get_by_role("heading", name="Rita")).to_be_visible()
+
+
+def test_a_letter_sent_with_a_double_press_is_sent_once(cast: Cast, site: Site) -> None:
+    with site.person() as cora:
+        cora.sign_in("cora@example.org")
+        cora.goto("/studies/bcc-sk/letters")
+        page = cora.page
+        page.get_by_label("Subject").fill("Thank you")
+        page.get_by_label("Message").fill("We close on Friday.")
+        held: list[Route] = []  # what is under way while the second press comes
+        page.route("**/letters", lambda route: held.append(route))
+        button = page.get_by_role("button", name="Send to 2 readers")
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box is not None
+        place = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        with page.expect_request("**/letters"):
+            page.mouse.click(*place)
+        page.mouse.click(*place)
+        held[0].continue_()  # a second request would have put an end to this one
+        expect(page.get_by_role("heading", name="To be passed on: 2")).to_be_visible()
+        assert len(held) == 1
+    with superuser(cast) as owner:
+        kept = owner.execute(
+            "SELECT count(*) FROM audit_event WHERE action LIKE 'message.%'"
+        ).fetchone()
+    assert kept == (2,)  # one for each reader
