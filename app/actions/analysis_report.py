@@ -185,14 +185,12 @@ def _mrmc(found: Mrmc, positive: str) -> str:
     rows: list[tuple[str, ...]] = []
     for name in ("auc", "auc_calls", "sensitivity", "specificity"):
         measure: Measure = getattr(found, name)
+        if measure.default == "u_statistics" and measure.u_statistics is not None:
+            every = measure.u_statistics["unbiased"]
+            difference = f"{every.value:+.3f}{interval(every.low, every.high)}"
+            population = "readers and cases like these (U-statistics)"
+            rows.append((name, population, "all", difference, p_value(every.p)))
         if measure.obuchowski_rockette is None:
-            if measure.u_statistics is not None:
-                instead = measure.u_statistics["unbiased"]
-                low = None if instead.low is None else max(instead.low, -1.0)
-                high = None if instead.high is None else min(instead.high, 1.0)
-                difference = f"{instead.value:+.3f}{interval(low, high)}"
-                population = "readers and cases like these (U-statistics)"
-                rows.append((name, population, "all", difference, p_value(instead.p)))
             continue
         analysis = measure.obuchowski_rockette["delong"]
         for test in (
@@ -207,8 +205,8 @@ def _mrmc(found: Mrmc, positive: str) -> str:
                 )
     return table(
         f"All readers together, positive class {positive}; Obuchowski-Rockette with DeLong's "
-        "covariances, or U-statistics where too few cases were read by everybody in both "
-        f"modalities. {found.population}",
+        "covariances, on the cases that everybody read in both modalities; before it U-statistics, "
+        f"of every reading, where those cases are too few. {found.population}",
         ("Measure", "Population", "Cases", "Difference", "p"),
         rows,
     )

@@ -1,7 +1,7 @@
 """Several readers together: what holds for readers and cases in general, and what does not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,9 @@ FEWEST_RANDOM_READERS = 4
 FEW_READERS = 5
 """Up to this many readers a study carries no claim about readers in general."""
 
+COMPLETE = 0.9
+"""Below this share of cases that everybody read in both modalities, every reading is reported on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -32,7 +35,7 @@ class Measure:
 
     `obuchowski_rockette` uses the cases that every reader read in both modalities;
     `u_statistics` are those of the difference and use every reading. `default` names the
-    analysis to report.
+    analysis to report: one of the tests of Obuchowski and Rockette, or "u_statistics".
     """
 
     cases: int
@@ -91,15 +94,22 @@ def mrmc(study: Prepared) -> Mrmc:
         notes = (Note("few_readers", sentence),)
     notes += _design(study.read)
     names = study.modalities
+    # One answer for all measures, so that a table does not change its method from row to row.
+    sparse = readers >= FEWEST_RANDOM_READERS and _complete(study.read) < COMPLETE
     return Mrmc(
         study.readers,
         sentence,
-        _measure(study.truth, study.scores, names, area_estimates, "score"),
-        _measure(study.truth, calls, names, area_estimates, "call"),
-        _measure(*_as_areas(positive), names, _shares, "call"),
-        _measure(*_as_areas(negative), names, _shares, "call", positive=False),
+        _measure(study.truth, study.scores, names, area_estimates, "score", sparse=sparse),
+        _measure(study.truth, calls, names, area_estimates, "call", sparse=sparse),
+        _measure(*_as_areas(positive), names, _shares, "call", sparse=sparse),
+        _measure(*_as_areas(negative), names, _shares, "call", sparse=sparse, positive=False),
         notes,
     )
+
+
+def _complete(read: Bools) -> float:
+    """Return what share of the cases read (2, R, C) by anybody was read by all in both."""
+    return float(read.all(axis=(0, 1)).sum() / max(read.any(axis=(0, 1)).sum(), 1))
 
 
 def _design(read: Bools) -> tuple[Note, ...]:
@@ -141,6 +151,7 @@ def _measure(
     estimate: Callable[[Bools, Floats], Estimates],
     what: str,
     *,
+    sparse: bool,
     positive: bool = True,
 ) -> Measure:
     """Analyse values (2, R, C), nan where missing; shares come as areas from `_as_areas`."""
@@ -166,6 +177,8 @@ def _measure(
         )
         notes.append(Note("incomplete_cases", text))
     u, by_modality = _u_statistics(truth, values, names, notes)
+    if u is not None and (tested is None or sparse):
+        default = "u_statistics"
     counts = (m, n) if positive else (n, m)
     return Measure(m + n, *counts, default, tested, u, by_modality, tuple(notes))
 
@@ -203,9 +216,19 @@ def _u_statistics(
             notes.append(Note("no_u_statistics", f"No U-statistics: {refused}"))
         return None, None
     return (
-        {estimator: each.difference for estimator, each in found.items()},
+        {estimator: _ended(each.difference, -1.0) for estimator, each in found.items()},
         {
-            estimator: {names[0]: each.baseline, names[1]: each.comparison}
+            estimator: {
+                names[0]: _ended(each.baseline, 0.0),
+                names[1]: _ended(each.comparison, 0.0),
+            }
             for estimator, each in found.items()
         },
     )
+
+
+def _ended(found: UStatistic, least: float) -> UStatistic:
+    """End the interval at what an area, or a difference of areas, can be: few readers pass it."""
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(found.low, least), high=min(found.high, 1.0))

@@ -128,7 +128,11 @@ def _pooled(results: StudyAnalysis) -> tuple[str, float, float | None, float | N
     together = results.mrmc
     if together is None or len(results.readers) == 1:
         return None
-    measure = together.auc if together.auc.obuchowski_rockette is not None else together.auc_calls
+    scored = together.auc.obuchowski_rockette is not None or together.auc.u_statistics is not None
+    measure = together.auc if scored else together.auc_calls
+    if measure.default == "u_statistics" and measure.u_statistics is not None:
+        found = measure.u_statistics["unbiased"]
+        return "all, U-statistics", found.value, found.low, found.high
     if measure.obuchowski_rockette is None:
         return None
     analysis = measure.obuchowski_rockette["delong"]

@@ -154,8 +154,20 @@ U_ALONE = {
     "mrmc": {
         "population": "These readers only.",
         "auc": {
-            "default": "random_readers_random_cases",
+            "default": "u_statistics",
             "obuchowski_rockette": None,
+            "u_statistics": {"unbiased": {}},
+        },
+    },
+}
+
+U_FIRST = {
+    **FACTS["results"],
+    "mrmc": {
+        "population": "Readers like these.",
+        "auc": {
+            "default": "u_statistics",
+            "obuchowski_rockette": {"delong": {}},
             "u_statistics": {"unbiased": {}},
         },
     },
@@ -165,6 +177,11 @@ U_ALONE = {
 @pytest.mark.parametrize(
     ("settings", "said", "not_said"),
     [
+        (
+            {"results": U_FIRST},
+            "fewer than nine tenths of the cases were read by everybody in both modalities",
+            "too few cases",
+        ),
         (
             {"results": U_ALONE},
             "analysed by U-statistics [9], over readers and cases",

@@ -259,6 +259,43 @@ def test_missing_readings_stay_in_the_u_statistics_and_leave_the_fixed_analysis(
     assert "incomplete_cases" in codes(study)
 
 
+@pytest.mark.parametrize(
+    ("readers", "missing", "reported"),
+    [
+        (5, 0, "random_readers_random_cases"),
+        (5, 7, "random_readers_random_cases"),  # 63 of 70 cases are whole: nine tenths
+        (5, 8, "u_statistics"),
+        (3, 8, "fixed_readers_random_cases"),  # so few readers are no sample of readers
+    ],
+)
+def test_every_reading_is_reported_on_where_too_few_cases_were_read_by_everybody(
+    readers: int, missing: int, reported: str
+) -> None:
+    withheld = {(f"R{n % readers}", f"c{n}", "aided") for n in range(missing)}
+    rows = [row for row in random_rows(readers) if (row[0], row[1], row[3]) not in withheld]
+    study = analysed(rows)
+    assert study.mrmc is not None
+    assert study.mrmc.auc.cases == 70 - missing
+    measures = study.mrmc.auc, study.mrmc.auc_calls, study.mrmc.sensitivity, study.mrmc.specificity
+    assert [measure.default for measure in measures] == [reported] * 4
+    assert all(measure.obuchowski_rockette is not None for measure in measures)
+
+
+def test_intervals_of_u_statistics_end_at_what_an_area_can_be() -> None:
+    study = analysed(random_rows(2, 3, 3))
+    assert study.mrmc is not None
+    measures = study.mrmc.auc, study.mrmc.sensitivity, study.mrmc.specificity
+    ends = {
+        (each.low, each.high)
+        for measure in measures
+        if measure.u_statistics_modalities is not None
+        for each in measure.u_statistics_modalities["unbiased"].values()
+        if each.low is not None and each.high is not None
+    }
+    assert all(0 <= low <= high <= 1 for low, high in ends)
+    assert {0.0, 1.0} & {end for pair in ends for end in pair}  # some did pass it
+
+
 def test_readers_of_different_cases_get_no_obuchowski_rockette_but_a_sentence() -> None:
     rows = [row for row in random_rows(2) if (row[0] == "R0") == (int(row[1][1:]) % 2 == 0)]
     study = analysed(rows)

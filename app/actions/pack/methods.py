@@ -297,6 +297,14 @@ def statistics(facts: StudyFacts) -> str:
     default = result(facts, "mrmc", "auc", "default")
     if not default:
         together = ""
+    elif default == "u_statistics" and result(facts, "mrmc", "auc", "obuchowski_rockette"):
+        together = (
+            " All readers together were analysed by U-statistics [9], which use every reading, over "
+            "readers and cases like these: fewer than nine tenths of the cases were read by "
+            "everybody in both modalities. Obuchowski and Rockette's method with Hillis's degrees "
+            "of freedom [2, 3], on those cases alone, stands beside it in results.json. "
+            f"{result(facts, 'mrmc', 'population')}"
+        )
     elif result(facts, "mrmc", "auc", "obuchowski_rockette"):
         together = (
             " All readers together were analysed by Obuchowski and Rockette's method with "
