@@ -26,7 +26,7 @@ FEW_READERS = 5
 """Up to this many readers a study carries no claim about readers in general."""
 
 COMPLETE = 0.9
-"""Below this share of cases that everybody read in both modalities, every reading is reported on."""
+"""Below this share of cases that everybody read in both, the U-statistics are reported."""
 
 
 @dataclass(frozen=True, slots=True)

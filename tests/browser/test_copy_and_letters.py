@@ -67,7 +67,11 @@ def test_a_letter_sent_with_a_double_press_is_sent_once(cast: Cast, site: Site) 
         page.get_by_label("Subject").fill("Thank you")
         page.get_by_label("Message").fill("We close on Friday.")
         held: list[Route] = []  # what is under way while the second press comes
-        page.route("**/letters", lambda route: held.append(route))
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/letters", hold)
         button = page.get_by_role("button", name="Send to 2 readers")
         button.scroll_into_view_if_needed()
         box = button.bounding_box()

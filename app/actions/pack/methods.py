@@ -299,8 +299,8 @@ def statistics(facts: StudyFacts) -> str:
         together = ""
     elif default == "u_statistics" and result(facts, "mrmc", "auc", "obuchowski_rockette"):
         together = (
-            " All readers together were analysed by U-statistics [9], which use every reading, over "
-            "readers and cases like these: fewer than nine tenths of the cases were read by "
+            " All readers together were analysed by U-statistics [9], which use every reading, "
+            "over readers and cases like these: fewer than nine tenths of the cases were read by "
             "everybody in both modalities. Obuchowski and Rockette's method with Hillis's degrees "
             "of freedom [2, 3], on those cases alone, stands beside it in results.json. "
             f"{result(facts, 'mrmc', 'population')}"
