@@ -41,6 +41,10 @@
     sk: () => choose("SK"),
     biopsy: () => choose("biopsy", "management"),
     no_biopsy: () => choose("no_biopsy", "management"),
+    bcc_biopsy: () => chooseBoth("BCC", "biopsy"),
+    bcc_no_biopsy: () => chooseBoth("BCC", "no_biopsy"),
+    sk_biopsy: () => chooseBoth("SK", "biopsy"),
+    sk_no_biopsy: () => chooseBoth("SK", "no_biopsy"),
     lock: () => form()?.requestSubmit(),
     compare: () => viewers.compare(),
     next_image: () => viewers.next(),
@@ -56,6 +60,13 @@
     if (window.sending.waits()) return;
     const radio = form()?.querySelector(`[name="${question}"][value="${answer}"]`);
     if (radio) { radio.checked = true; forgetComplaint(); }
+  }
+
+  // Where management is not asked, such a key chooses nothing.
+  function chooseBoth(call, management) {
+    if (!form()?.elements.management) return;
+    choose(call);
+    choose(management, "management");
   }
 
   const typing = (target) => target.matches("input:not([type=radio], [type=range], [type=checkbox]), textarea, select");

@@ -15,6 +15,10 @@ MEANINGS: dict[str, str] = {
     "sk": said("call SK"),
     "biopsy": said("biopsy"),
     "no_biopsy": said("no biopsy"),
+    "bcc_biopsy": said("call BCC and biopsy, in one"),
+    "bcc_no_biopsy": said("call BCC and no biopsy, in one"),
+    "sk_biopsy": said("call SK and biopsy, in one"),
+    "sk_no_biopsy": said("call SK and no biopsy, in one"),
     "lock": said("lock the call, like Enter"),
     "peek": said("hold: the image with the map off (or on)"),
     "compare": said("the map beside the plain image"),
@@ -25,11 +29,17 @@ MEANINGS: dict[str, str] = {
     "fit": said("fit the whole image"),
 }
 ACTS = tuple(MEANINGS)
+# Both questions answered by one key, so that a call takes three also where management is asked.
+BOTH_IN_ONE = ("bcc_biopsy", "bcc_no_biopsy", "sk_biopsy", "sk_no_biopsy")
 STANDARD: dict[str, str] = {
     "bcc": "b",
     "sk": "s",
     "biopsy": "y",
     "no_biopsy": "n",
+    "bcc_biopsy": "g",  # beside B and S on the keyboard: above for a biopsy, below for none
+    "bcc_no_biopsy": "v",
+    "sk_biopsy": "w",
+    "sk_no_biopsy": "x",
     "lock": "l",
     "peek": "o",
     "compare": "c",
@@ -44,13 +54,19 @@ LEFT_HAND: dict[str, str] = {
     **STANDARD,
     "bcc": "d",
     "sk": "f",
-    "biopsy": "e",
-    "no_biopsy": "r",
+    "biopsy": "w",
+    "no_biopsy": "x",
+    "bcc_biopsy": "e",  # above D and F for a biopsy, below them for none
+    "bcc_no_biopsy": "c",
+    "sk_biopsy": "r",
+    "sk_no_biopsy": "v",
     "lock": "g",
-    "peek": "v",
+    "peek": "b",
+    "compare": "s",
     "next_image": "t",
     "fit": "z",
 }
+# The pad has no signs left for both in one: there the letters of the standard set do it.
 NUMBER_PAD: dict[str, str] = {**STANDARD, "bcc": "/", "sk": "*", "peek": "."}
 LAYOUTS: dict[str, tuple[str, dict[str, str]]] = {
     "standard": (said("Standard: B, S, digits, Enter"), STANDARD),
@@ -63,7 +79,10 @@ STANDARD_PAUSE = 45
 
 @dataclass(frozen=True)
 class ReadingKeys:
-    """A reader's keys: one character an act; None for `pause_minutes`: no pause is offered."""
+    """A reader's keys: one character an act, or none ("") for an act of BOTH_IN_ONE.
+
+    None for `pause_minutes`: no pause is offered.
+    """
 
     single_keys: bool = True
     keys: Mapping[str, str] = field(default_factory=lambda: STANDARD)
@@ -76,8 +95,16 @@ class ReadingKeys:
 
 
 def stored_keys(changed: Mapping[str, object]) -> dict[str, str]:
-    """Return all keys from what was stored; an act that is not known any more is left out."""
-    return {act: str(changed.get(act, STANDARD[act])) for act in ACTS}
+    """Return all keys from what was stored; an act that is not known any more is left out.
+
+    A key that the reader gave to something else stays theirs: the act that came later has none.
+    """
+    taken = {str(key) for act, key in changed.items() if act in ACTS}
+    keys: dict[str, str] = {}
+    for act, standard in STANDARD.items():
+        free = "" if act in BOTH_IN_ONE and standard in taken else standard
+        keys[act] = str(changed.get(act, free))
+    return keys
 
 
 def parse_keys(typed: Mapping[str, str], *, single_keys: bool, pause: str) -> ReadingKeys:
@@ -85,6 +112,9 @@ def parse_keys(typed: Mapping[str, str], *, single_keys: bool, pause: str) -> Re
     keys: dict[str, str] = {}
     for act in ACTS:
         key = typed.get(act, "").strip().lower()
+        if not key and act in BOTH_IN_ONE:
+            keys[act] = ""
+            continue
         if len(key) != 1 or not key.isprintable() or key.isdigit():
             raise InvalidInput(
                 said(

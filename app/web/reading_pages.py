@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from app.actions.between_cases import Between
 from app.db.readings import ReaderStudy
 from app.domain.reading import LockedCall, ReadingState
-from app.domain.reading_keys import LAYOUTS, MEANINGS, PAUSES, ReadingKeys
+from app.domain.reading_keys import BOTH_IN_ONE, LAYOUTS, MEANINGS, PAUSES, ReadingKeys
 from app.domain.scores import Diagnosis
 from app.domain.study_design import StudyDesign
 from app.web.pages import Page
@@ -101,7 +101,7 @@ class ReadingRoomPage(Page):
     @property
     def keys_json(self) -> str:
         """Return the keys for the page's script: key -> act."""
-        return json.dumps({key: act for act, key in self.keys.keys.items()})
+        return json.dumps({key: act for act, key in self.keys.keys.items() if key})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +110,7 @@ class KeysPage(Page):
 
     template: ClassVar[str] = "keys.html"
     meanings: ClassVar[Mapping[str, str]] = MEANINGS
+    may_be_empty: ClassVar[tuple[str, ...]] = BOTH_IN_ONE
     layouts: ClassVar[Mapping[str, tuple[str, Mapping[str, str]]]] = LAYOUTS
     pauses: ClassVar[tuple[int, int]] = PAUSES
     typed: Mapping[str, str]

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from app.actions.design_study import open_study
@@ -9,6 +10,7 @@ from app.db.session import Database, Role
 from app.domain.study_design import StudyDesign
 from app.storage import Storage
 from tests.browser.conftest import Person, Site, serving
+from tests.browser.states import SIZES
 from tests.browser.test_reading_room import answer, see_image, see_opinion, start
 from tests.conftest import Cast, make_cast, score_by_hand
 from tests.reading.designs import opened
@@ -60,8 +62,9 @@ def test_d7_the_next_image_is_fetched_once_ahead_of_its_turn_and_serves_nothing(
         assert maps == {first.replace("/images/", "/overlays/")}
 
 
+@pytest.mark.parametrize("size", ["hospital", "tablet", "tablet-upright"])
 def test_nothing_shifts_while_ten_cases_are_read(
-    database: Database, storage: Storage, browser: Browser
+    database: Database, storage: Storage, browser: Browser, size: str
 ) -> None:
     """The layout shifts of ten cases, reveal and next image included, add up to nothing.
 
@@ -72,8 +75,9 @@ def test_nothing_shifts_while_ten_cases_are_read(
     score_by_hand(database, storage, cast.study)
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         open_study(connection, study=cast.reload(), by=cast.cora)
+    width, height, _by = SIZES[size]
     with serving(database, storage, browser) as site, site.person() as rita:
-        rita.page.set_viewport_size({"width": 1366, "height": 768})
+        rita.page.set_viewport_size({"width": width, "height": height})
         start(rita)
         rita.page.evaluate(WATCH)
         for number in range(1, 11):

@@ -1,0 +1,66 @@
+"""The study that asks and shows all there is: what a call takes, and what is in sight for it."""
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from app.db.session import Database, Role
+from app.storage import Storage
+from tests.browser.conftest import Person, serving
+from tests.browser.states import SIZES, press, see, study_in_full, walk
+
+# What must be answered, and the lock, between the panel's edges; nothing of it behind the lock.
+OUT_OF_SIGHT = """() => {
+    const panel = document.querySelector(".panel").getBoundingClientRect();
+    const lock = document.querySelector(".locking").getBoundingClientRect();
+    return [...document.querySelectorAll(".opinion, .first-call, .option, .confidence-row")]
+        .map((at) => [at.className, at.getBoundingClientRect()])
+        .filter(([, at]) => at.top < panel.top || at.bottom > lock.top)
+        .map(([name, at]) => `${name} ${at.top} to ${at.bottom}, lock at ${lock.top}`); }"""
+
+
+def at_the_first_case(rita: Person) -> Page:
+    for name in walk(rita):
+        if name == "unaided, nothing chosen":
+            break
+    return rita.page
+
+
+@pytest.mark.parametrize("size", ["hospital", "large"])
+def test_all_that_must_be_answered_is_in_sight_without_scrolling(
+    database: Database, storage: Storage, browser: Browser, size: str
+) -> None:
+    """With the record, the management question and a comment, before the lock and after it."""
+    width, height, _by = (SIZES | {"large": (1920, 1080, "mouse")})[size]
+    cast = study_in_full(database, storage)
+    with serving(cast.database, cast.storage, browser) as site, site.person() as rita:
+        rita.page.set_viewport_size({"width": width, "height": height})
+        page = at_the_first_case(rita)
+        assert page.evaluate(OUT_OF_SIGHT) == []
+        press(page, "b7y!")
+        see(page, "revealed")
+        assert page.locator(".opinion, .first-call").count() == 2
+        assert page.evaluate(OUT_OF_SIGHT) == []
+
+
+def test_a_call_with_the_management_question_takes_three_keys(
+    database: Database, storage: Storage, browser: Browser
+) -> None:
+    cast = study_in_full(database, storage)
+    with serving(cast.database, cast.storage, browser) as site, site.person() as rita:
+        page = at_the_first_case(rita)
+        assert [shown.split() for shown in page.locator(".both").all_inner_texts()] == [
+            ["+", "BCC", "G", "+", "SK", "W"],
+            ["+", "BCC", "V", "+", "SK", "X"],
+        ]
+        press(page, "v")
+        assert page.locator("[name=confidence]").input_value() == "", "it says nothing of how sure"
+        press(page, "7!")
+        see(page, "revealed")
+        assert page.locator("[data-call-form] :checked").count() == 0, "the second call begins anew"
+        press(page, "w6!")
+        see(page, "between")
+    with cast.database.begin(Role.READER, actor=cast.rita.id) as connection:
+        rows = connection.execute(
+            "SELECT call, confidence, management FROM reading ORDER BY locked_at"
+        ).fetchall()
+    assert rows == [("BCC", 70, "no_biopsy"), ("SK", 60, "biopsy")]
