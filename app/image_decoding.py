@@ -15,7 +15,7 @@ from dataclasses import astuple, dataclass
 from importlib import import_module
 from typing import BinaryIO
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from app.domain import picture_refusals
 from app.domain.errors import InvalidInput, TooLarge
@@ -28,6 +28,10 @@ MAX_EDGE = 2048  # pixels; the longest edge that is kept
 MIN_EDGE = 64  # pixels; below this there is nothing to read
 MEMORY = 2 * 1024**3  # bytes of address space for one child; 40 megapixels took 0.8 GiB
 SECONDS = 20  # of processor time, and twice that on the clock, for one picture
+
+# An optimised JPEG is written from one buffer, and Pillow's guess is too small for pictures as busy
+# as noise. In bytes: more than any picture of the largest size takes.
+ImageFile.MAXBLOCK = 4 * MAX_EDGE**2
 
 READY = b"ready\n"
 REQUEST = struct.Struct(">Q")  # length of the picture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hostile_pictures as hostile
+import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
@@ -44,6 +45,16 @@ def test_a_photograph_comes_back_as_a_jpeg_of_its_size() -> None:
     assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (200, 120))
     assert image.layer[0][1:3] == (1, 1)  # colour is kept at full resolution (4:4:4)
     assert mean_difference(image, hostile.photograph()) < 4
+
+
+def test_a_picture_as_busy_as_noise_is_taken() -> None:
+    """Of the size of a photograph and of the largest: the worst that a JPEG has to hold."""
+    random = np.random.default_rng(1)
+    largest = image_decoding.MAX_EDGE
+    for width, height in ((640, 480), (largest, largest)):
+        noise = Image.fromarray(random.integers(0, 2, (height, width, 3), dtype=np.uint8) * 255)
+        clean = clean_image(hostile.saved(noise, "PNG"))
+        assert pixels(clean.data).size == (width, height)
 
 
 def test_the_same_bytes_give_the_same_bytes() -> None:
