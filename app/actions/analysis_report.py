@@ -52,8 +52,10 @@ def html_report(
     for text, svg in figures:
         data = b64encode(svg).decode()
         parts.append(f'<p><img alt="{escape(text)}" src="data:image/svg+xml;base64,{data}"></p>')
-    # Markdown without HTML: what people typed stays text.
-    parts.append(MarkdownIt("commonmark", {"html": False}).render(methods))
+    # Markdown without HTML: what people typed stays text. Nor images: whoever opens the file would
+    # ask the address that a text names.
+    markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
+    parts.append(markdown.render(methods))
     title = f"Reader study: {positive} or {results.negative}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'

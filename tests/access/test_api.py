@@ -249,7 +249,7 @@ def test_after_unblinding_readings_log_and_pack_leave_and_each_is_an_event(site:
     assert events[0] >= 4
 
 
-def test_the_description_has_every_route_of_the_api_and_no_page(open_site: Site) -> None:
+def test_a13_the_description_has_every_route_of_the_api_and_no_page(open_site: Site) -> None:
     document = open_site.browser().get("/api/openapi.json").json()
     routes = {r.path for r in routes_of(open_site.app) if r.path.startswith("/api/v1/")}
     assert set(document["paths"]) == routes

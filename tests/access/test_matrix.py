@@ -3,7 +3,9 @@
 The table is the specification: a route that is not in it fails the first test.
 """
 
-from dataclasses import dataclass
+import io
+import re
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,16 +13,22 @@ from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from app.actions.design_study import create_study, find_study, open_study
+from app.actions.draw_orders import enrol_reader
+from app.actions.import_cases import import_cases
 from app.actions.invite_people import invite
 from app.actions.manage_own_account import make_reset
 from app.db import accounts
 from app.db.session import Role
 from app.domain.access import Account, AccountRole
 from app.domain.reading import ReadingState
+from app.image_source import open_image_source
 from app.web.access import permission_of, refuse_undeclared, routes_of
-from tests.conftest import Cast, case_files, make_account
-from tests.reading.steps import at, bring_to, superuser
+from tests.conftest import Cast, case_files, make_account, score_by_hand
+from tests.reading.steps import at, bring_to, lock, superuser
 from tests.web.site import Site
+
+ABSENT = UUID("00000000-0000-4000-8000-000000000000")
 
 # Of the open study "bcc-sk", which Cora coordinates and Rita and Rolf read in; {assignment} is
 # Rita's current case. Dora reads in it too, but her account was disabled while she was signed in.
@@ -372,6 +380,59 @@ def test_a3_another_coordinators_study_is_as_absent_as_none(open_site: Site, lin
     assert bare(foreign, "bcc-sk") == bare(absent, "no-one")
 
 
+@pytest.fixture(scope="module")
+def of_another_study(open_site: Site) -> dict[str, str]:
+    """Things of a study that Olga coordinates, which are there: a case, its reader, a reading."""
+    cast = open_site.cast
+    ruth = make_account(cast.database, "ruth@example.org", AccountRole.READER)
+    with cast.begin(Role.COORDINATOR, cast.olga) as connection:
+        create_study(connection, code="hers", title="Hers", seed=2, by=cast.olga)
+        hers = find_study(connection, code="hers")
+        enrol_reader(connection, study=hers.id, reader=ruth.id)
+    table, pack = case_files(2)
+    with open_image_source(io.BytesIO(pack), name="images.zip") as source:
+        import_cases(
+            cast.database,
+            study=hers,
+            csv=table,
+            name="cases.csv",
+            source=source,
+            storage=cast.storage,
+            progress=lambda _done, _total: None,
+            by=cast.olga,
+        )
+    score_by_hand(cast.database, cast.storage, hers, model="another made up for a test")
+    with cast.begin(Role.COORDINATOR, cast.olga) as connection:
+        open_study(connection, study=find_study(connection, code="hers"), by=cast.olga)
+    lock(replace(cast, study=hers), ruth)
+    with superuser(cast) as owner:
+        case, person, reading = owner.execute(
+            """SELECT a.case_id::text, r.reader_id::text, r.id::text FROM reading r
+               JOIN assignment a ON a.id = r.assignment_id WHERE r.study_id = %s""",
+            [hers.id],
+        ).fetchone()
+    return {"case": case, "person": person, "reading": reading}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [line for line in STUDY_ROUTES if re.search(r"\{(case|person|reading)\}", line.path)],
+    ids=str,
+)
+def test_a3_what_is_of_another_study_is_as_absent_in_ones_own_as_none(
+    open_site: Site, of_another_study: dict[str, str], line: Line
+) -> None:
+    """The study is Cora's own, the thing is not: an id alone opens nothing."""
+    browser = open_site.browser(open_site.cast.cora)
+    ids = real_ids(open_site.cast, open_site)
+    foreign, absent = (
+        browser.request(line.method, line.path.format(**{**ids, **one}), **form_of(line, open_site))
+        for one in (of_another_study, dict.fromkeys(of_another_study, str(ABSENT)))
+    )
+    assert foreign.status_code in {403, 404, 409}, foreign.text
+    assert bare(foreign, *of_another_study.values()) == bare(absent, str(ABSENT))
+
+
 READING_ROUTES = [line for line in lines() if "{assignment}" in line.path]
 
 
@@ -474,3 +535,20 @@ def test_a13_a_route_that_is_not_there_says_so_without_telling_who_is_signed_in(
 ) -> None:
     browsers: list[TestClient] = [open_site.browser(), open_site.browser(open_site.cast.rita)]
     assert bare(browsers[0].get("/nothing")) == bare(browsers[1].get("/nothing"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs", "/redoc", "/openapi.json", "/debug", "/docs/oauth2-redirect"]
+)
+def test_a13_there_is_no_page_of_the_framework(open_site: Site, path: str) -> None:
+    assert open_site.app.debug is False
+    for account in (None, open_site.cast.cora):
+        assert open_site.browser(account).get(path).status_code == 404
+
+
+def test_a13_trace_sends_nothing_back(open_site: Site) -> None:
+    browser = open_site.browser(open_site.cast.cora, **{"X-Canary": "canary"})
+    for path in ("/", "/studies/bcc-sk", "/static/reread.css", "/api/v1/studies"):
+        answer = browser.request("TRACE", path)
+        assert answer.status_code in {401, 404, 405}, path
+        assert b"canary" not in answer.content

@@ -4,7 +4,7 @@ import io
 import struct
 import zlib
 
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
 PATIENT = b"PATIENT JANE DOE"
 GPS_MARK = b"CANARY-GPS-DATUM"
@@ -43,6 +43,31 @@ def with_private_metadata() -> bytes:
         )
         + b"<script>CANARY-TAIL</script>"
     )
+
+
+def with_every_segment() -> bytes:
+    """Give a JPEG with a segment of every application (IPTC is APP13) and a comment, all read."""
+    plain = saved(photograph(), quality=95)
+    marks = [0xFE, *range(0xE2, 0xEE), 0xEF]  # APP14 says how the colours are meant
+    own = b""
+    for mark in marks:
+        body = (b"Photoshop 3.0\0" if mark == 0xED else b"") + b"CANARY-%02X" % mark
+        own += struct.pack(">BBH", 0xFF, mark, len(body) + 2) + body
+    return plain[:2] + own + plain[2:]
+
+
+def with_every_chunk() -> bytes:
+    """Give a PNG with texts, EXIF, a time, a suggested palette and a chunk of nobody's."""
+    exif = Image.Exif()
+    exif[0x010F] = "CANARY-MAKE"
+    exif[0x927C] = b"CANARY-MAKERNOTE"
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", "CANARY-TEXT")
+    texts.add_itxt("XML:com.adobe.xmp", "CANARY-XMP")
+    texts.add(b"tIME", b"CANARY-")
+    texts.add(b"sPLT", b"CANARY-PALETTE\0\x08")
+    texts.add(b"prIv", b"CANARY-PRIVATE", after_idat=True)
+    return saved(photograph(), "PNG", pnginfo=texts, exif=exif)
 
 
 def srgb_profile() -> bytes:

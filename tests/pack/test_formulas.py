@@ -2,6 +2,8 @@
 
 import csv
 import io
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,9 @@ HOSTILE = [
     "\n=1",
     "\uff1d1+1",
 ]
+
+
+SOFFICE = shutil.which("soffice")
 
 
 def is_number(cell: str) -> bool:
@@ -65,3 +70,42 @@ def test_i4_no_cell_of_a_whole_pack_begins_a_formula(folder: Path) -> None:
     ]
     assert len(cells) > 500
     assert [(n, c) for n, c in cells if c.startswith(FORMULA) and not is_number(c)] == []
+
+
+def opened(files: list[Path], into: Path) -> dict[str, tuple[int, int]]:
+    """What LibreOffice makes of each file: cells that are formulas, and cells that are numbers."""
+    command = [
+        SOFFICE, "--headless", f"-env:UserInstallation={(into / 'profile').as_uri()}",
+        "--convert-to", "fods", "--infilter=CSV:44,34,76,1", "--outdir", str(into),
+        *map(str, files),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=540)  # noqa: S603 - a program
+    found: dict[str, tuple[int, int]] = {}
+    for path in files:
+        sheet = (into / path.with_suffix(".fods").name).read_text(encoding="utf-8")
+        found[path.name] = sheet.count("table:formula="), sheet.count('office:value-type="float"')
+    return found
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(SOFFICE is None, reason="no LibreOffice: a spreadsheet program was NOT tried")
+def test_i4_a_spreadsheet_program_opens_every_table_without_a_formula(
+    folder: Path, tmp_path: Path
+) -> None:
+    plain, ours = tmp_path / "plain.csv", tmp_path / "ours.csv"
+    rows = [[text, number] for number, text in enumerate(HOSTILE)]
+    with plain.open("w", newline="") as out:
+        csv.writer(out).writerows(rows)
+    ours.write_bytes(table_csv(["text", "number"], rows))
+    flat = tmp_path / "tables"
+    flat.mkdir()
+    tables = [
+        Path(shutil.copy(path, flat / f"{number}-{path.name}"))
+        for number, path in enumerate(sorted(folder.rglob("*.csv")))
+    ]
+    assert len(tables) >= 5
+    found = opened([plain, ours, *tables], tmp_path)
+    assert found.pop("plain.csv")[0] >= 1, "the control: it does make formulas of such cells"
+    assert found["ours.csv"] == (0, len(HOSTILE))
+    assert {name: formulas for name, (formulas, _numbers) in found.items() if formulas} == {}
+    assert sum(numbers for _formulas, numbers in found.values()) > 100, "numbers stay numbers"

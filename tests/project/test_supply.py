@@ -109,6 +109,15 @@ def files_of_people(source: str) -> list[int]:
     ]
 
 
+def unpacked_files(source: str) -> list[int]:
+    """Lines that would write what an archive holds to where it says."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and node.attr in {"extractall", "unpack_archive"}
+    ]
+
+
 RULES = {
     changes_of_decisions: [
         'q = "UPDATE reading SET call = %s"',
@@ -129,6 +138,7 @@ RULES = {
         "eval(text)",
     ],
     files_of_people: ["def show(path): return FileResponse(path)"],
+    unpacked_files: ["zipfile.ZipFile(x).extractall(y)", "shutil.unpack_archive(x)"],
 }
 
 
@@ -149,6 +159,57 @@ def test_s4_the_code_keeps_its_own_rules(rule: Callable[[str], list[int]]) -> No
 )
 def test_s4_a_breach_of_a_rule_is_found(rule: Callable[[str], list[int]], breach: str) -> None:
     assert rule(breach) == [1]
+
+
+# Who may speak over the network, and with whom: the addresses are settings, none is typed or sent.
+CLIENTS = {
+    "app/mail.py": {"smtplib"},  # the mail server
+    "app/identity_provider.py": {"authlib", "requests"},  # the hospital's
+    "app/storage.py": {"fsspec"},  # the object store
+    "app/serving.py": {"socket"},  # the port that it listens on
+}
+NETWORK = {
+    "aiohttp", "authlib", "boto3", "botocore", "ftplib", "fsspec", "http.client", "httpx",
+    "httpx2", "pycurl", "requests", "s3fs", "smtplib", "socket", "telnetlib", "urllib.request",
+    "urllib3", "websockets", "xmlrpc",
+}  # fmt: skip
+
+
+def clients(source: str) -> set[str]:
+    """The modules imported that speak over a network."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
+        found |= {one for one in NETWORK for name in names if f"{name}.".startswith(f"{one}.")}
+    return found
+
+
+def test_i8_only_these_modules_speak_over_the_network() -> None:
+    """A page that fetched an address somebody typed would have to be one of them."""
+    found = {
+        str(path.relative_to(ROOT)): used
+        for path in CODE
+        if path.is_relative_to(ROOT / "app") and (used := clients(path.read_text("utf-8")))
+    }
+    assert found == CLIENTS
+    assert clients("def f():\n    from urllib import request") == {"urllib.request"}
+
+
+# Where a text is said to be HTML already: both are made of what cannot hold any.
+HTML = {"app/web/markdown.py", "app/web/routes/second_factor.py"}
+
+
+def test_s4_code_says_of_two_texts_only_that_they_are_html() -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for path in CODE
+        if re.search(r"\bMarkup\(|HTMLResponse\(", path.read_text(encoding="utf-8"))
+    }
+    assert found - {"app/web/rendering.py"} == HTML
 
 
 def test_s4_templates_escape_everything() -> None:

@@ -1,5 +1,6 @@
 """The monitor counts states and times from the assignments, and shows nothing else (B8)."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -153,3 +154,17 @@ def test_an_excluded_case_is_missing_nowhere(cast: Cast) -> None:
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         left = monitor.uncovered_cases(connection, cast.study.id, most=100)
     assert "c003" not in {case.code for case in left}
+
+
+def test_d8_a_time_below_nought_is_counted_as_too_fast_and_is_not_made_nought(cast: Cast) -> None:
+    """The server's clock was set back between the images and the call: it shows as it is."""
+    lock(cast, cast.rita)
+    with superuser(cast) as owner:
+        owner.execute("ALTER TABLE served DISABLE TRIGGER USER")
+        owner.execute("UPDATE served SET served_at = served_at + interval '1 hour'")
+    found = paces(cast)["Rita"]
+    assert found.too_fast == 1
+    assert found.median_unaided is not None
+    assert -3600 <= found.median_unaided < -3000
+    page = Site(cast).browser(cast.cora).get("/studies/bcc-sk/monitor").text
+    assert re.search(r"[-\u2212]3,?(599|600)", page), "and the coordinator sees it"
