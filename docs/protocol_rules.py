@@ -159,6 +159,7 @@ RULES: dict[str, dict[str, Tests]] = {
         "Derived again by a command": [
             (LIFE, "every_order_is_derived_again"),
             (ALLOCATION, "test_d7_"),
+            ("reading/test_order_by_the_manual.py", "test_d7_"),
         ],
         "Of the study's design, without the excluded cases": [
             (DESIGNS, "test_d7_an_order_that_is_not"),

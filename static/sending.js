@@ -70,6 +70,13 @@
     event.preventDefault();
     const status = ctx.response.status;
     const answer = new DOMParser().parseFromString(ctx.text, "text/html");
+    const consent = answer.querySelector("form[data-consent]");
+    if (consent) {
+      // What was sent is taken; a new version of the consent text comes before the next case.
+      answered(ctx);
+      location.assign(consent.getAttribute("action"));
+      return;
+    }
     const sentence = answer.querySelector("[data-sentence]")?.textContent.trim()
       ?? (status === 200 ? "" : _("The server answered {status}.", { status }));
     // After the session's end the sign-in page comes instead of the room.

@@ -8,7 +8,7 @@ from app.db.administrator import records_of
 from app.domain.allocation import Assigned
 from app.domain.audit_chain import AuditEvent, event_from_json
 from app.domain.errors import InvalidInput, NotFound
-from app.domain.logged_orders import orders_of_log
+from app.domain.logged_orders import LoggedOrders, orders_of_log
 from app.running import running
 from app.settings import Settings
 
@@ -35,7 +35,7 @@ def _say(events: list[AuditEvent], *, stored: dict[str, list[Assigned]] | None) 
         raise InvalidInput(f"The log's events do not fit together ({fault!r}).") from fault
     problems = list(logged.problems)
     for reader, order in logged.orders.items():
-        print(f"reader {reader}: {len(order)} readings, SHA-256 {logged.digests[reader]}")
+        print(f"reader {reader}: {len(order)} readings, SHA-256 {_digests(logged, reader)}")
         if stored is not None and stored.get(reader) != order:
             problems.append(f"the stored order of reader {reader} is another")
     for problem in problems:
@@ -44,3 +44,14 @@ def _say(events: list[AuditEvent], *, stored: dict[str, list[Assigned]] | None) 
         print("No order has been drawn yet.")
     print("Something is wrong." if problems else "Every order follows from its seed.")
     return 1 if problems else 0
+
+
+def _digests(logged: LoggedOrders, reader: str) -> str:
+    """Return the digest of each part of an order; with its positions where there are several."""
+    parts = [(1, logged.digests[reader]), *logged.appended.get(reader, [])]
+    if len(parts) == 1:
+        return parts[0][1]
+    ends = [first - 1 for first, _digest in parts[1:]] + [len(logged.orders[reader])]
+    return ", ".join(
+        f"{digest} ({first} to {last})" for (first, digest), last in zip(parts, ends, strict=True)
+    )

@@ -151,6 +151,19 @@ def all_studies(connection: Connection) -> list[Study]:
     return fetch_all(connection, Study, _STUDY + "ORDER BY s.created_at DESC, s.code")
 
 
+def blinded_source(connection: Connection, study: UUID) -> str | None:
+    """Return the short name of the study that the cases were copied from, until it is unblinded.
+
+    One that the actor does not coordinate is not seen, and counts as blinded.
+    """
+    return fetch_value(
+        connection,
+        """SELECT copied_from FROM study m WHERE id = %s AND NOT EXISTS
+               (SELECT FROM study s WHERE s.code = m.copied_from AND s.state = 'unblinded')""",
+        [study],
+    )
+
+
 def choose_model(connection: Connection, study: UUID, model_version: UUID) -> None:
     """Set the model version of a draft."""
     connection.execute(

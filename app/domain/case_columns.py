@@ -129,7 +129,12 @@ def read_image_name(text: str) -> str:
 def read_case_id(text: str, image: str) -> str:
     """Give the case's id: `text`, or the image's name without its ending where it is empty."""
     if text and not CASE_ID.fullmatch(text):
-        raise ValueError(said("a case id has 1 to 64 letters A-Z, digits, '_', '.' or '-'"))
+        raise ValueError(
+            said(
+                "'{text}' is not a case id: it has 1 to 64 letters A-Z, digits, '_', '.' or '-'",
+                text=_short(text, 200),
+            )
+        )
     case_id = text or IMAGE_SUFFIX.sub("", image)
     if image and not CASE_ID.fullmatch(case_id):
         raise ValueError(

@@ -102,7 +102,7 @@ def _decode(data: bytes, reading: _Reading) -> str | None:
     # A byte that does not decode is shown as U+FFFD, which is then reported row by row.
     text = data.decode(_encoding(data), errors="replace").removeprefix("\ufeff")
     if len(_UNREADABLE.findall(text[:4096])) > min(len(text), 4096) // 10:
-        reading.problem(said("the file is not text; the cases are needed as a CSV file in UTF-8"))
+        reading.problem(said("the file is not text in UTF-8; in Excel choose Save as, CSV UTF-8"))
         return None
     return text
 

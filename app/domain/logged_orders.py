@@ -28,7 +28,11 @@ class LoggedOrders:
     design: Design = "sequential"
     analysed: AnalysedReadings = "corrected"  # as studies did that do not say
     orders: dict[str, list[Assigned]] = field(default_factory=dict[str, list[Assigned]])
-    digests: dict[str, str] = field(default_factory=dict[str, str])  # as logged
+    digests: dict[str, str] = field(default_factory=dict[str, str])  # of the first draw, as logged
+    # What additions appended: reader -> first position and digest of each part, as logged.
+    appended: dict[str, list[tuple[int, str]]] = field(
+        default_factory=dict[str, list[tuple[int, str]]]
+    )
     training: set[str] = field(default_factory=set[str])  # case ids
     problems: list[str] = field(default_factory=list[str])
 
@@ -126,6 +130,7 @@ def _append(row: dict[str, Any], base: dict[str, Any], plan: Plan, found: Logged
     reader, first = row["reader_id"], len(found.orders[row["reader_id"]]) + 1
     part = allocate(plan, reader=UUID(reader), number=base.get("reader_number"))
     found.orders[reader] = found.orders[reader] + part
+    found.appended.setdefault(reader, []).append((first, row["order_sha256"]))
     if (
         row["first_position"] != first
         or order_sha256(part, plan.algorithm, first=first) != row["order_sha256"]

@@ -27,6 +27,8 @@ NEEDED_ACTIONS = (
     "case_addition.insert",
     "seen_before_acknowledgement.insert",
     "study_model.insert",
+    "consent_text.insert",
+    "consent.insert",
 )
 
 
@@ -109,6 +111,8 @@ class StudyFacts:
     adjudicated: int = 0  # diagnoses that adjudicators recorded, after the import
     with_ai: int = 0  # places of the orders, counted cases alone, that are read with the model
     without_ai: int = 0
+    without_patient: int = 0  # cases that name no patient
+    consents: tuple[int, ...] = ()  # how many accepted version 1, 2, ... of the consent text
     uncounted: tuple[tuple[str, int], ...] = ()  # why a call does not count, and how many
 
     @property
@@ -212,11 +216,19 @@ def study_facts(
             for row in readers
         ),
         results=results,
+        without_patient=sum(row["patient_code"] is None for row in rows.get("study_case", [])),
+        consents=_consents(rows),
         adjudicated=sum(row.get("recorded_by") in adjudicators for row in truth),
         with_ai=arms["with_ai"],
         without_ai=arms["without_ai"],
         uncounted=tuple(sorted((why, n) for why, n in uncounted.items() if why not in BESIDE)),
     )
+
+
+def _consents(rows: Mapping[str, list[Row]]) -> tuple[int, ...]:
+    texts = sorted(rows.get("consent_text", []), key=lambda text: int(text["version"]))
+    accepted = Counter(row["consent_text_id"] for row in rows.get("consent", []))
+    return tuple(accepted[text["id"]] for text in texts)
 
 
 def _not_counted(rows: Mapping[str, list[Row]]) -> set[str]:

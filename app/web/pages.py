@@ -155,6 +155,7 @@ class StudyPage(Page):
     deviations: list[Deviation]  # amendments, exclusions, corrections, newest first
     waiting: int  # cases of an open study that wait to be added
     consent_version: int | None  # of the newest consent text
+    blinded_source: str | None  # the study that is to be unblinded before this copy of its cases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +207,7 @@ class UnblindPage(Page):
     template: ClassVar[str] = "unblind.html"
     study: Study
     readers: list[ReaderProgress]
+    blinded_source: str | None  # as on the overview
     statement: ClassVar[str] = STATEMENT  # what the person ticks that they mean
     reason: str = ""
     meant: bool = False

@@ -149,6 +149,17 @@ def test_i3_image_names_that_lead_elsewhere_are_problems(name: str) -> None:
     assert parsed.cases == ()
 
 
+def test_what_is_no_case_id_is_named_with_what_one_may_hold() -> None:
+    problem = only_problem(parse("case_id;image;diagnosis\n病例 1;a.jpg;BCC"))
+    assert "row 2, column case_id: '病例 1' is not a case id: it has 1 to 64 letters" in problem
+
+
+def test_a_table_that_excel_saved_in_a_chinese_encoding_is_told_what_to_choose() -> None:
+    table = "编号病例诊断部位年龄" * 40
+    problem = only_problem(parse_case_file(table.encode("gb18030"), name="cases.csv"))
+    assert "not text in UTF-8; in Excel choose Save as, CSV UTF-8" in problem
+
+
 def test_an_image_name_that_cannot_be_a_case_id_asks_for_one() -> None:
     parsed = parse("image,diagnosis\nphoto 1 (é).jpg,BCC\n")
     assert "fill in case_id" in only_problem(parsed)

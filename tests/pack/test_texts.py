@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from app.actions.pack.checklists import BY_AUTHORS, NAMES, read_checklist
+from app.actions.pack.checklists import BY_AUTHORS, NAMES, checklist, read_checklist
 from app.actions.pack.flow import flow_svg, flow_text
 from app.actions.pack.methods import methods_text
 from app.domain.study_facts import Exclusion, ReaderFacts, SeenBefore, StudyFacts
@@ -71,6 +71,8 @@ FACTS: dict[str, object] = {
     "with_ai": 24,
     "without_ai": 0,
     "uncounted": (),
+    "without_patient": 0,
+    "consents": (),
 }  # fmt: skip
 
 
@@ -82,7 +84,7 @@ def test_the_methods_text_says_the_study_in_numbers() -> None:
         "12 cases with 15 images were imported: 7 BCC and 5 SK. They are of 11 patients.",
         "histopathology (BCC, 7) and consensus (SK, 5)",
         "2,000 resamples of cases within each class (seed 1)",
-        "fixed readers random cases",
+        "fixed readers, random cases",
         "These readers only.",
         "Of 48 readings that were to count, 7 are missing.",
         "opened on 2027-01-02",
@@ -108,6 +110,12 @@ def test_the_methods_text_says_the_study_in_numbers() -> None:
         ({"demonstration": True}, "nothing here says anything about skin cancer"),
         ({"synthetic_images": 15}, "15 images were generated and no photograph"),
         ({"training": 2}, "2 cases of these served for training"),
+        ({"without_patient": 1}, " Of 11 the patient is named: 11 patients."),
+        ({}, "The study had no consent text in the system."),
+        (
+            {"consents": (2, 1)},
+            "held: version 1 was accepted by 2 readers and version 2 was accepted by 1 reader.",
+        ),
         ({"excluded": (TWICE,)}, "Case c7 was excluded: twice in the set"),
         ({"excluded": (BACK,)}, "- The exclusion of case c8 was undone: the other file"),
         ({"training_list": (9000, "a" * 64)}, "compared with the 9,000 images that the model was"),
@@ -184,7 +192,7 @@ U_FIRST = {
         ),
         (
             {"results": U_ALONE},
-            "analysed by U-statistics [9], over readers and cases",
+            "analysed by U-statistics [7], over readers and cases",
             "Hillis's d",
         ),
         ({}, "by Obuchowski and Rockette's method with Hillis's degrees of freedom", "too few cas"),
@@ -219,6 +227,29 @@ def test_the_methods_text_claims_nothing_that_the_design_does_not_have(
     text = methods_text(facts(**settings)).partition("## References")[0]
     assert said in text
     assert not_said not in text
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"design": "parallel"}, {"design": "crossover", "results": U_ALONE}]
+)
+def test_every_reference_is_cited_and_every_citation_has_its_reference(
+    settings: dict[str, object],
+) -> None:
+    text, _, listed = methods_text(facts(**settings)).partition("## References")
+    cited = [n for found in re.findall(r"\[(\d[\d, ]*)\]", text) for n in found.split(", ")]
+    numbers = re.findall(r"^(\d+)\. ", listed, re.MULTILINE)
+    assert list(dict.fromkeys(cited)) == numbers == [str(n + 1) for n in range(len(numbers))]
+    assert ("Efron" in listed) == ("resamples" in text)
+    assert ("Pencina" in listed) == ("NRI and IDI are given" in text)
+
+
+def test_in_parallel_arms_no_checklist_points_to_a_reader_compared_with_themselves() -> None:
+    for name in NAMES:
+        sequential, parallel = checklist(name, facts()), checklist(name, facts(design="parallel"))
+        assert "reliance" not in parallel
+        assert "differences and their intervals" not in parallel
+        if name != "claim":
+            assert "reliance" in sequential
 
 
 def test_the_methods_text_says_which_readings_the_analysis_used() -> None:

@@ -1,10 +1,11 @@
 """The design of a study in the browser: saved as a draft, amended when open, previewed, copied."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from app.actions.design_study import create_study, design_of
+from app.actions.design_study import create_study, design_of, find_study, open_study
 from app.db import cases
 from app.db.session import Role
 from app.domain.errors import NotAllowed
@@ -12,7 +13,7 @@ from app.domain.study_design import StudyDesign
 from app.storage import Storage
 from tests.access.test_protection import study_digest
 from tests.conftest import Cast, score_by_hand
-from tests.reading.steps import exclude, superuser
+from tests.reading.steps import close, exclude, superuser, unblind
 from tests.web.site import Site
 
 FORM = {
@@ -189,6 +190,25 @@ def test_b9_cases_come_along_under_new_codes_with_diagnoses_that_nobody_is_shown
     page = cora.get("/studies/second/cases").text
     assert "5 cases with 5 images; 0 have a prediction" in page
     assert "c001" not in page
+
+
+def test_b9_a_copy_with_cases_says_beforehand_which_study_is_unblinded_first(site: Site) -> None:
+    cast, cora = site.cast, site.browser(site.cast.cora)
+    said = "The cases are copies of those of <strong>bcc-sk</strong>"
+    assert "unblinded only once this study is" in cora.get("/studies/bcc-sk/design").text
+    copy = {"new_code": "second", "new_title": "The second", "with_cases": "yes"}
+    assert cora.post("/studies/bcc-sk/copy", data=copy).status_code == 303
+    assert said in cora.get("/studies/second").text
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        second = replace(cast, study=find_study(connection, code="second"))
+    score_by_hand(cast.database, cast.storage, second.study)
+    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
+        open_study(connection, study=second.reload(), by=cast.cora)
+    close(replace(second, study=second.reload()))
+    assert said in cora.get("/studies/second/unblind").text
+    unblind(cast)
+    assert said not in cora.get("/studies/second/unblind").text
+    assert said not in cora.get("/studies/second").text
 
 
 def test_a_copy_that_is_refused_leaves_no_files(

@@ -116,7 +116,7 @@ def test_who_is_done_is_not_asked_anew(site: Site) -> None:
     assert site.browser(site.cast.rita).get("/studies/bcc-sk/read").status_code == 200
 
 
-def test_without_consent_nothing_is_kept_and_the_case_is_refused_with_a_sentence(
+def test_without_consent_nothing_is_kept_and_no_case_is_shown(
     site: Site,
 ) -> None:
     write_consent(site)
@@ -127,7 +127,9 @@ def test_without_consent_nothing_is_kept_and_the_case_is_refused_with_a_sentence
     assert 'value="7"' in refused.text, "what was typed is kept"
     with superuser(site.cast) as owner:
         assert owner.execute("SELECT count(*) FROM reader_profile").fetchone() == (0,)
-    assert rita.post("/studies/bcc-sk/next").status_code == 409
+    assert rita.post("/studies/bcc-sk/next").headers["location"] == "/studies/bcc-sk/start"
+    with superuser(site.cast) as owner:
+        assert owner.execute("SELECT count(*) FROM served").fetchone() == (0,)
 
 
 @pytest.mark.parametrize(

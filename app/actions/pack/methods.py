@@ -3,6 +3,7 @@
 Each paragraph ends with the files that its numbers come from.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -47,6 +48,8 @@ _ARMS = {
         "which their orders were drawn."
     ),
 }
+# By their places here, which the text below cites; a study's own text numbers them anew.
+_CITATION = re.compile(r"\[(\d(?:, \d)*)\]")
 _REFERENCES = (
     "DeLong, DeLong, Clarke-Pearson. Biometrics 1988;44:837.",
     "Obuchowski, Rockette. Communications in Statistics - Simulation 1995;24:285.",
@@ -114,7 +117,24 @@ def readers(facts: StudyFacts) -> str:
     return (
         f"{said}{_experience(facts)} {count(planned, 'place')} of their orders were to be read, "
         "training cases and repeats among them, and cases that were excluded later; "
-        f"{made:,} unaided and {revised:,} revised calls were locked.{nothing}"
+        f"{made:,} unaided and {revised:,} revised calls were locked.{nothing}{_consent(facts)}"
+    )
+
+
+def _consent(facts: StudyFacts) -> str:
+    """Say which versions of the consent text there were, and how many readers accepted each."""
+    if not facts.consents:
+        return " The study had no consent text in the system."
+    accepted = listed(
+        [
+            f"version {version} was accepted by {count(readers, 'reader')}"
+            for version, readers in enumerate(facts.consents, start=1)
+        ]
+    )
+    apart = ", programs apart," if facts.simulated else ""
+    return (
+        f" From its writing on, no case was shown to a reader{apart} who had not accepted the "
+        f"version of the consent text that held: {accepted}."
     )
 
 
@@ -147,7 +167,12 @@ def cases(facts: StudyFacts) -> str:
             f" {count(facts.copied, 'case was', 'cases were')} copied, under new codes, from the "
             f"study `{facts.study['copied_from']}` of the same installation."
         )
-    if facts.patients:
+    if facts.patients and facts.without_patient:
+        said += (
+            f" Of {facts.cases - facts.without_patient:,} the patient is named: "
+            f"{count(facts.patients, 'patient')}."
+        )
+    elif facts.patients:
         said += f" They are of {count(facts.patients, 'patient')}."
     if facts.training:
         said += f" {count(facts.training, 'case')} of these served for training and do not count."
@@ -283,6 +308,27 @@ def reading(facts: StudyFacts) -> str:
 
 
 def statistics(facts: StudyFacts) -> str:
+    """Say how the results were computed; what is cited is numbered in the order of its mention."""
+    text = _analysis(facts)
+    cited = _cited(text)
+
+    def numbered(found: re.Match[str]) -> str:
+        return f"[{', '.join(str(cited.index(n) + 1) for n in found[1].split(', '))}]"
+
+    return _CITATION.sub(numbered, text)
+
+
+def references(facts: StudyFacts) -> list[str]:
+    """Return what the section on statistics cites, in the order of its numbers there."""
+    return [_REFERENCES[int(number) - 1] for number in _cited(_analysis(facts))]
+
+
+def _cited(text: str) -> list[str]:
+    found = [number for match in _CITATION.finditer(text) for number in match[1].split(", ")]
+    return list(dict.fromkeys(found))
+
+
+def _analysis(facts: StudyFacts) -> str:
     """Say how the numbers were computed."""
     if "refused" in facts.results:
         return f"No analysis was made: {facts.results['refused']}"
@@ -306,9 +352,10 @@ def statistics(facts: StudyFacts) -> str:
             f"{result(facts, 'mrmc', 'population')}"
         )
     elif result(facts, "mrmc", "auc", "obuchowski_rockette"):
+        population = str(default).replace("readers_", "readers, ").replace("_", " ")
         together = (
             " All readers together were analysed by Obuchowski and Rockette's method with "
-            f"Hillis's degrees of freedom [2, 3] ({str(default).replace('_', ' ')}) and by "
+            f"Hillis's degrees of freedom [2, 3] ({population}) and by "
             f"U-statistics [9]. {result(facts, 'mrmc', 'population')}"
         )
     elif result(facts, "mrmc", "auc", "u_statistics"):
@@ -347,6 +394,35 @@ def _each_reader(facts: StudyFacts) -> str:
         "differences were tested by McNemar's test with Tango's interval [5], those of predictive "
         "values by the weighted generalised score [6]. NRI and IDI are given with their parts [7] "
         "and with the warning that they reward miscalibration."
+    )
+
+
+def where_errors_are(facts: StudyFacts) -> str:
+    """Say where the errors of readers with the model are listed."""
+    reliance = " and under each reader's reliance (rescued, talked out)"
+    return f"results.json, under failures{'' if facts.design == 'parallel' else reliance}"
+
+
+def where_effects_are(facts: StudyFacts) -> str:
+    """Say where sizes of effects are: in parallel arms no reader has a difference."""
+    if facts.design == "parallel":
+        return (
+            "results.json: each reader's counts with their intervals, and the difference between "
+            "the arms over all readers, where there is one, under mrmc."
+        )
+    return "results.json: counts, differences and their intervals."
+
+
+def where_agreement_is(facts: StudyFacts) -> str:
+    """Say where the readers' agreement with the model is."""
+    if facts.design == "parallel":
+        return (
+            "Not computed: the arms are compared, no reader with themselves. The calls that were "
+            "locked before the model was shown are in readings_not_counted.csv."
+        )
+    return (
+        "results.json: each reader's agreement with the model, and reliance where model and reader "
+        "disagreed."
     )
 
 
@@ -439,7 +515,7 @@ def _corrects(facts: StudyFacts) -> bool:
 
 _SECTIONS = (
     ("Design", design, "study.json"),
-    ("Readers", readers, "readers.csv"),
+    ("Readers", readers, "readers.csv, audit.jsonl"),
     ("Cases", cases, "cases.csv, predictions.csv"),
     ("Reference standard", reference_standard, "cases.csv"),
     ("Allocation", allocation, "study.json, readers.csv, allocation.csv"),
@@ -462,11 +538,11 @@ def methods_text(facts: StudyFacts) -> str:
     parts = [
         f"## {title}\n\n{say(facts)}\n\n*Source: {source}.*\n" for title, say, source in _SECTIONS
     ]
-    references = "\n".join(f"{n}. {text}" for n, text in enumerate(_REFERENCES, start=1))
+    cited = "\n".join(f"{n}. {text}" for n, text in enumerate(references(facts), start=1))
     return (
         f"# Methods\n\nWritten by the program from the study `{facts.study['code']}` itself, for "
         "the authors to shorten and to complete: how readers and cases were found, ethics, "
         f"registration and funding are not in the data.\n{demonstration}\n"
         + "\n".join(parts)
-        + f"\n## References\n\n{references}\n"
+        + f"\n## References\n\n{cited}\n"
     )

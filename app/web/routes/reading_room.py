@@ -74,6 +74,8 @@ def show_in_another_language(
 def serve_next(_viewer: ReaderOnly, connection: ReaderConnection, code: str) -> Response:
     """Show the next case for the first time (t0)."""
     study = read_case.find_reader_study(connection, code=code)
+    if read_case.consent_comes_first(connection, study=study):
+        return RedirectResponse(f"/studies/{code}/start", status_code=303)
     read_case.serve_next(connection, study=study.id)
     return _to_room(study)
 

@@ -262,6 +262,7 @@ def _study_page(
         password_is_fresh=fresh,
         deviations=list_deviations(connection, study=study),
         consent_version=consent.version if consent else None,
+        blinded_source=studies.blinded_source(connection, study.id),
         waiting=studies.counts_of(connection, study.id, waiting=True).cases,
     )
 
@@ -281,5 +282,6 @@ def _unblind_page(
         problem=problem,
         study=study,
         readers=studies.progress_of(connection, study.id),
+        blinded_source=studies.blinded_source(connection, study.id),
         reason=reason,
     )

@@ -25,6 +25,9 @@ _SENTENCES = {
     "statistics": methods.statistics,
     "missing": methods.missing,
     "software": methods.software,
+    "errors": methods.where_errors_are,
+    "effects": methods.where_effects_are,
+    "agreement": methods.where_agreement_is,
 }
 
 
@@ -46,7 +49,7 @@ def checklist(name: str, facts: StudyFacts) -> str:
     return (
         f"# {title}\n\n{remarks}\n\nThe topics are in our own words; the published list holds the "
         f"wording. The study itself answers {written} of {len(items)} items, in full or in "
-        "part.\n\n"
+        "part. Numbers in square brackets are the references of methods.md.\n\n"
         "| item | topic | what the study says |\n|---|---|---|\n" + "\n".join(rows) + "\n"
     )
 
