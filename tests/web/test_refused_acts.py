@@ -228,6 +228,9 @@ def test_d7_during_the_washout_the_first_page_names_the_day_and_offers_nothing(d
     assert "6 of 12 cases done" in page
     assert "Your second session begins on" in page
     assert "/read" not in page
+    room = browser.get("/studies/bcc-sk/read").text
+    assert "between the sessions" in room
+    assert "ready when you are" not in room
     set_days(cast, 28)
     page = browser.get("/").text
     assert "second session" not in page
