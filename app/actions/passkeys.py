@@ -101,7 +101,8 @@ def finish_adding(
     name = " ".join(name.split())
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
         raise InvalidInput(
-            said("Name the passkey, in 1 to {longest} characters.", longest=LONGEST_NAME)
+            said("Name the passkey, in 1 to {longest} characters.", longest=LONGEST_NAME),
+            field="name",
         )
     refused = InvalidInput("This passkey was not accepted. Nothing was changed; begin again.")
     try:

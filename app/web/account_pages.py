@@ -26,6 +26,7 @@ class AccountPage(Page):
     sessions: list[OwnSession]
     has_second_factor: bool
     passkeys: list[Passkey] | None  # None: this address can have none
+    passkey_name: str = ""  # as typed, after a refusal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -237,6 +237,13 @@ class ResultsPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PairsPage(ResultsPage):
+    """GET /studies/{code}/results/pairs: what the results page leaves out of many readers."""
+
+    template: ClassVar[str] = "results_pairs.html"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelPage(Page):
     """GET /models/{id}: the model's card; `card_html` is rendered from its Markdown."""
 

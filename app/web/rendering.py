@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from app import __version__
@@ -22,6 +24,7 @@ from app.web.tour import touring
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
+_INDENTATION = re.compile(r"\n\s+")
 
 
 @cache
@@ -55,6 +58,11 @@ def _begun(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _unindented(html: str) -> Markup:
+    """Return a part of a page without indentation; it holds no text whose lines count."""
+    return Markup(_INDENTATION.sub("\n", html))  # noqa: S704 - made by a template, only shortened
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -81,6 +89,7 @@ def _environment() -> jinja2.Environment:
     }
     environment.globals.update(shared)  # pyright: ignore[reportArgumentType, reportCallIssue]
     environment.filters["written"] = written
+    environment.filters["unindented"] = _unindented
     environment.filters["browser"] = browser_name
     environment.filters["translated"] = translated
     environment.filters["place"] = place_of

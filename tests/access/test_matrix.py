@@ -122,6 +122,7 @@ POST   /studies/{code}/seen-before                 coordinator_only  401    401 
 GET    /studies/{code}/unblind                     coordinator_only  303    303  404  403  403  409
 POST   /studies/{code}/unblind                     coordinator_only  401    401  404  403  403  409
 GET    /studies/{code}/results                     coordinator_only  303    303  404  403  403  409
+GET    /studies/{code}/results/pairs               coordinator_only  303    303  404  403  403  409
 GET    /studies/{code}/results/analysis.json       coordinator_only  303    303  404  403  403  409
 GET    /studies/{code}/results/roc/{reader}.{form} coordinator_only  303    303  404  403  403  409
 GET    /studies/{code}/results/changes/{reader}.{form} coordinator_only 303 303  404  403  403  409

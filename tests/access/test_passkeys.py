@@ -291,6 +291,18 @@ def test_a5_a_challenge_of_another_person_adds_nothing(secured: Site) -> None:
     assert rita.post("/account/passkeys", data=form).status_code == 422
 
 
+def test_a_name_that_is_none_is_refused_at_its_field_and_kept(secured: Site) -> None:
+    rita = browser_of(secured, secured.cast.rita)
+    made = Device(ORIGIN).create(rita.post("/account/passkeys/challenge").text)
+    long = "my laptop " * 10
+    for name in ("  ", long):
+        answer = rita.post("/account/passkeys", data={"answer": made, "name": name})
+        assert answer.status_code == 422
+        assert 'id="passkey-name-wrong">Name the passkey, in 1 to' in answer.text
+        assert f'name="name" value="{name}"' in answer.text
+        assert "Change the password" in answer.text, "the page of the account, not a bare refusal"
+
+
 def test_a5_an_answer_adds_one_passkey_once_and_a_known_one_never(secured: Site) -> None:
     rita, device = browser_of(secured, secured.cast.rita), Device(ORIGIN)
     form = {

@@ -80,3 +80,18 @@ def test_the_scale_can_tell(site: Site, cast: Cast) -> None:
     wire, unpacked = weights(site.browser(cast.rita), "/studies/bcc-sk/read") or (0, 0)
     html = len(site.browser(cast.rita).get("/studies/bcc-sk/read").content)
     assert html < wire < unpacked
+
+
+def test_the_results_of_twenty_readers_weigh_less_than_300_kb(site: Site, cast: Cast) -> None:
+    simulate(cast, readers=18)  # beside the two of the cast
+    unblind(cast)
+    path = "/studies/bcc-sk/results"
+    browser = site.browser(cast.cora)
+    page = browser.get(path).text
+    assert len(re.findall(r'<img src="[^"]*/roc/[^"]*"', page)) >= 18, "each reader is shown"
+    assert f'href="{path}/pairs"' in page, "190 pairs have a page of their own"
+    pairs = browser.get(f"{path}/pairs").text
+    assert pairs.count(" and R") > 150
+    for address in (path, f"{path}/pairs"):
+        wire, _unpacked = weights(browser, address) or (HEAVIEST, 0)
+        assert 50_000 < wire < 0.9 * HEAVIEST, "room for as many cases as a study has"

@@ -35,7 +35,7 @@ DONE = {
 @router.get("")
 def show_account(request: Request, viewer: SignedIn, done: str = "") -> Response:
     """Show what one can do with one's account."""
-    return render(_page(request, viewer, notice=DONE.get(done)))
+    return render(account_page(request, viewer, notice=DONE.get(done)))
 
 
 @router.post("/password")
@@ -58,7 +58,9 @@ def change_password(
             by=viewer,
         )
     except InvalidInput as refusal:
-        return render(_page(request, viewer, problem=refusal.sentence), status=refusal.status)
+        return render(
+            account_page(request, viewer, problem=refusal.sentence), status=refusal.status
+        )
     return RedirectResponse("/account?done=password", status_code=303)
 
 
@@ -78,9 +80,15 @@ def end_session(request: Request, viewer: SignedIn, session: UUID) -> Response:
     return RedirectResponse("/account?done=session", status_code=303)
 
 
-def _page(
-    request: Request, viewer: Account, *, notice: str | None = None, problem: str | None = None
+def account_page(
+    request: Request,
+    viewer: Account,
+    *,
+    notice: str | None = None,
+    problem: str | None = None,
+    passkey_name: str = "",
 ) -> AccountPage:
+    """Return the page of one's account; `passkey_name` is what was typed before a refusal."""
     services = services_of(request)
     with services.database.begin(Role.ACCOUNT, actor=viewer.id) as connection:
         sessions = manage_own_account.own_sessions(
@@ -96,4 +104,5 @@ def _page(
         sessions=sessions,
         has_second_factor=factor is not None and factor.confirmed_at is not None,
         passkeys=known,
+        passkey_name=passkey_name,
     )

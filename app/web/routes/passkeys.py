@@ -9,12 +9,13 @@ from starlette.responses import RedirectResponse, Response
 from app.actions import passkeys
 from app.actions.passkeys import PasskeySite
 from app.db.session import Role
-from app.domain.errors import NotFound
+from app.domain.errors import InvalidInput, NotFound
 from app.domain.sentences import said
 from app.web.access import AccountConnection, Anyone, FreshPassword, SignedIn
 from app.web.cookies import client_address, keep_session, visitor_of
 from app.web.rendering import render
 from app.web.routes.accounts import door, local
+from app.web.routes.own_account import account_page
 from app.web.services import services_of
 
 router = APIRouter()
@@ -78,14 +79,18 @@ def finish_adding(
 ) -> Response:
     """Take the passkey that the device made."""
     services = services_of(request)
-    passkeys.finish_adding(
-        services.database,
-        _site(request),
-        answer=answer,
-        name=name,
-        now=services.clock(),
-        by=viewer,
-    )
+    try:
+        passkeys.finish_adding(
+            services.database,
+            _site(request),
+            answer=answer,
+            name=name,
+            now=services.clock(),
+            by=viewer,
+        )
+    except InvalidInput as refusal:
+        page = account_page(request, viewer, problem=refusal.sentence, passkey_name=name)
+        return render(page, status=refusal.status)
     return RedirectResponse("/account?done=passkey", status_code=303)
 
 

@@ -22,15 +22,16 @@ from app.actions.design_study import find_study
 from app.actions.export_pack import pack_to_send
 from app.actions.pack.codebook import codebook_csv
 from app.db import results, studies
-from app.db.session import Role
+from app.db.session import Connection, Role
 from app.db.studies import Study
+from app.domain.access import Account
 from app.domain.errors import Conflict, NotFound
 from app.domain.sentences import said
 from app.domain.study_states import state_in_words
 from app.signing import signer_at
 from app.statistics.figures import Form
 from app.web.access import AnalystConnection, CoordinatorOnly, FreshPassword
-from app.web.pages import ResultsPage
+from app.web.pages import PairsPage, ResultsPage
 from app.web.rendering import render
 from app.web.services import services_of
 
@@ -73,14 +74,33 @@ def show_results(
     subgroup: str | None = None,
 ) -> Response:
     """Show the results page; `subgroup` names the characteristic of the cases to part them by."""
-    found = analyse_study(connection, study=study, subgroup=subgroup or None, by=viewer)
+    return render(_page(ResultsPage, connection, study=study, subgroup=subgroup, by=viewer))
+
+
+@router.get("/results/pairs")
+def show_pairs(
+    viewer: CoordinatorOnly, connection: AnalystConnection, study: Unblinded
+) -> Response:
+    """Show the agreement of readers in pairs, on a page of its own where there are many."""
+    return render(_page(PairsPage, connection, study=study, subgroup=None, by=viewer))
+
+
+def _page(
+    kind: type[ResultsPage],
+    connection: Connection,
+    *,
+    study: Study,
+    subgroup: str | None,
+    by: Account,
+) -> ResultsPage:
+    found = analyse_study(connection, study=study, subgroup=subgroup or None, by=by)
     if study.model_version_id is None:
         raise NotFound("This study has no model.")
     model = studies.model_version(connection, study.model_version_id)
     if model is None:
         raise NotFound("The model of this study is not registered.")
-    page = ResultsPage(
-        viewer=viewer,
+    return kind(
+        viewer=by,
         study=study,
         analysis=found.analysis.json(),
         file_sha256=found.file_sha256,
@@ -92,7 +112,6 @@ def show_results(
         columns=found.columns,
         expected=results.expected_readings(connection, study.id),
     )
-    return render(page)
 
 
 @router.get("/results/analysis.json")
