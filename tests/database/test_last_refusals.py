@@ -13,6 +13,17 @@ TOKEN = """INSERT INTO api_token (account_id, name, scopes, token_sha256, create
 ORDER = """INSERT INTO allocation SELECT (jsonb_populate_record(NULL::allocation,
     to_jsonb(a) || '{{"{column}": {value}}}')).* FROM allocation a WHERE reader_id = '{rita}'"""
 
+CLOSE = "UPDATE study SET state = 'closed', closed_by = '{cora}'"
+EXCLUDE = """INSERT INTO case_exclusion (case_id, study_id, reason)
+    SELECT a.case_id, a.study_id, 'No lesion.' FROM assignment a
+    WHERE a.reader_id = '{rita}' AND a.position = 1"""
+SERVE = """INSERT INTO served (assignment_id, study_id, reader_id)
+    SELECT id, study_id, reader_id FROM assignment WHERE reader_id = '{rita}' AND position = 1"""
+CALL = """INSERT INTO reading (assignment_id, study_id, reader_id, phase, call, confidence,
+        submission_id)
+    SELECT id, study_id, reader_id, 'unaided', 'BCC', 70, gen_random_uuid() FROM assignment
+    WHERE reader_id = '{rita}' AND position = 1"""
+
 # name -> whose name, the statements of which the last one is refused, how
 REFUSED: dict[str, tuple[str, list[str], str]] = {
     "a token in another's name": (
@@ -88,6 +99,76 @@ REFUSED: dict[str, tuple[str, list[str], str]] = {
                SELECT study_id, '{rita}', id FROM consent_text""",
         ],
         "Consent is given by the reader",
+    ),
+    "matches acknowledged when nobody reads any more": (
+        "cora",
+        [
+            CLOSE,
+            """INSERT INTO seen_before_acknowledgement
+                   (study_id, matches, matches_sha256, reason, author, made_at)
+               SELECT id, 1, repeat('0', 64), 'looked at', created_by, now() FROM study""",
+        ],
+        "acknowledged before cases are read",
+    ),
+    "a diagnosis that comes after closing": (
+        "cora",
+        [
+            CLOSE,
+            """INSERT INTO reference_diagnosis (case_id, study_id, diagnosis, source, recorded_by)
+               SELECT id, study_id, 'SK', 'late', '{cora}' FROM study_case LIMIT 1""",
+        ],
+        "is closed: its cases and predictions are frozen",
+    ),
+    "an addition of nothing": (
+        "cora",
+        ["INSERT INTO case_addition (study_id, reason) SELECT id, 'More.' FROM study"],
+        "has no cases that wait to be added",
+    ),
+    "a consent text in another's name": (
+        "cora",
+        [
+            """INSERT INTO consent_text (study_id, text, written_by)
+               SELECT id, 'I take part.', '{olga}' FROM study"""
+        ],
+        "written by the one who does it",
+    ),
+    "a copy of what is another's": (
+        "olga",
+        ["INSERT INTO study_copy (study_id, copy_id) SELECT id, id FROM study"],
+        "Only a coordinator of both studies",
+    ),
+    "an exclusion of what is excluded": ("cora", [EXCLUDE, EXCLUDE], "is excluded already"),
+    "a part that is ended in another's name": (
+        "cora",
+        [
+            """INSERT INTO membership (study_id, account_id, role, active, reason, changed_by)
+               SELECT id, '{rita}', 'reader', false, 'Fell ill.', '{olga}' FROM study"""
+        ],
+        "ended or given back by the one who does it",
+    ),
+    "a link for a new password by a coordinator": (
+        "cora",
+        [
+            """INSERT INTO password_reset
+                   (account_id, token_sha256, made_by, created_at, expires_at)
+               VALUES ('{rita}', sha256('x'), '{cora}', now(), now() + interval '1 hour')"""
+        ],
+        "made by an administrator",
+    ),
+    "an excluded case is served": (
+        "cora",
+        [EXCLUDE, "SELECT set_config('reread.actor', '{rita}', true)", SERVE],
+        "not part of the study any more",
+    ),
+    "a map that was seen before the reveal": (
+        "rita",
+        [
+            SERVE,
+            CALL,
+            """INSERT INTO viewing (reading_id, study_id, reader_id, map_milliseconds)
+               SELECT id, study_id, reader_id, 1 FROM reading WHERE reader_id = '{rita}'""",
+        ],
+        "There is no map before the reveal",
     ),
     "nobody is erased": ("", ["SELECT erase_person(gen_random_uuid(), 'x')"], "no such account"),
 }

@@ -189,6 +189,20 @@ def test_d10_a_study_goes_one_way_only(cast: Cast, jump: str) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "jump", ["closed to open", "unblinded to closed", "unblinded to open", "unblinded to draft"]
+)
+def test_d10_s7_nor_where_nothing_but_the_state_is_changed(cast: Cast, jump: str) -> None:
+    """The step alone, by the one who opened, closed and unblinded: no other guard is in its way."""
+    before, after = jump.split(" to ")
+    {"closed": close, "unblinded": unblind}[before](cast)
+    with (
+        pytest.raises(psycopg.Error, match="it cannot become"),
+        superuser(cast, actor=cast.cora) as owner,
+    ):
+        owner.execute("UPDATE study SET state = %s", [after])
+
+
 def test_a14_a_coordinator_closes_in_their_own_name(cast: Cast) -> None:
     with (
         pytest.raises(NotAllowed, match="by the one who does it"),
