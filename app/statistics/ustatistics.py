@@ -12,6 +12,7 @@ References
    comparison of statistical methods. Academic Radiology 2012;19:1508-1517 (degrees of freedom).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from math import floor, prod, sqrt
@@ -54,60 +55,68 @@ class UStatistics:
     difference: UStatistic
 
 
-PATTERNS = tuple(product((0, 1), repeat=3))
-"""Whether two successes share reader, positive and negative: 1 shared, 0 not."""
+ARMS = ((0, 0), (1, 1), (0, 1))
+"""Which two modalities a covariance is of: each with itself, and one with the other."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Modality:
-    """One modality's successes, summed over each set of factors that a pair need not share."""
-
-    area: float
-    successes: tuple[Floats, ...]  # per pattern, the successes summed over what is not shared
-    weights: tuple[Floats, ...] | None  # the same of "both cases were read"; None: all were
+def _summed(cells: Floats) -> tuple[Floats, ...]:
+    """Sum cells (m, n) over the cases that a pair need not share: all, either class, none."""
+    of_positive = cells.sum(axis=1)
+    return of_positive.sum(), cells.sum(axis=0), of_positive, cells
 
 
-def _marginals(cells: Floats) -> tuple[Floats, ...]:
-    """Sum cells (R, m, n) over the factors that each pattern does not share."""
-    over_readers = cells.sum(axis=0)
-    sums: list[Floats] = []
-    for reader, positive, negative in PATTERNS:
-        start, first = (cells, 1) if reader else (over_readers, 0)
-        axes = tuple(axis + first for axis, shared in enumerate((positive, negative)) if not shared)
-        sums.append(np.ascontiguousarray(start.sum(axis=axes) if axes else start))
-    return tuple(sums)
+def _pairs(a: tuple[Floats, ...], b: tuple[Floats, ...]) -> Floats:
+    """Sum of products over all pairs of cells that share what the index says.
 
-
-def _modality(truth: Bools, scores: Floats) -> _Modality:
-    """Success of every pair of cases, from scores (R, C), nan where a reader did not read."""
-    positive, negative = scores[:, truth, None], scores[:, None, ~truth]
-    success = (positive > negative) + 0.5 * (positive == negative)  # (R, m, n), False at nan
-    if not np.isnan(scores).any():
-        return _Modality(float(success.mean()), _marginals(success), None)
-    weight = ~np.isnan(positive) & ~np.isnan(negative)
-    if not weight.any():
-        raise ValueError("No reader read a case of each class in both modalities.")
-    area = float(success.sum() / weight.sum())
-    return _Modality(area, _marginals(success), _marginals(weight.astype(np.float64)))
-
-
-def _totals(a: tuple[Floats, ...], b: tuple[Floats, ...]) -> Floats:
-    """Sum of products over all pairs that share what the pattern says, (2, 2, 2).
-
-    Index 0 does not mean different: it sums over all pairs, equal or not.
+    (2, 2): whether the positive, and whether the negative case is shared. Index 0 does not mean
+    different: it sums over all pairs, equal or not.
     """
-    return np.array([float(np.vdot(x, y)) for x, y in zip(a, b, strict=True)]).reshape(2, 2, 2)
+    # Not by vdot: the threads of BLAS wait for each other at every reader on a busy machine.
+    return np.array([(x * y).sum() for x, y in zip(a, b, strict=True)]).reshape(2, 2)
 
 
-def _weights(a: _Modality, b: _Modality, counts: tuple[int, int, int]) -> Floats:
-    if a.weights is None and b.weights is None:
-        every = [
-            prod(count if shared else count**2 for count, shared in zip(counts, p, strict=True))
-            for p in PATTERNS
-        ]
-        return np.array(every, dtype=np.float64).reshape(2, 2, 2)
-    full = _marginals(np.ones(counts))
-    return _totals(a.weights or full, b.weights or full)
+def _totals(cells: Callable[[int, int], Floats], readers: int) -> Floats:
+    """Sum of products over all pairs that share what the index says, (3, 2, 2, 2).
+
+    The axes: arms as in `ARMS`, reader, positive, negative. `cells` gives those (m, n) of one
+    modality and one reader: those of all readers at once would be the largest thing in memory.
+    """
+    totals = np.zeros((len(ARMS), 2, 2, 2))
+    over_readers = [np.zeros_like(cells(modality, 0)) for modality in (0, 1)]
+    for reader in range(readers):
+        own = [cells(modality, reader) for modality in (0, 1)]
+        summed = [_summed(each) for each in own]
+        for arm, (a, b) in enumerate(ARMS):
+            totals[arm, 1] += _pairs(summed[a], summed[b])
+        for modality, each in enumerate(own):
+            over_readers[modality] += each
+    summed = [_summed(each) for each in over_readers]
+    for arm, (a, b) in enumerate(ARMS):
+        totals[arm, 0] = _pairs(summed[a], summed[b])
+    return totals
+
+
+def _successes(truth: Bools, scores: Floats) -> Floats:
+    """Success of every pair of cases, (m, n), from one reader's scores (C,); 0 where one is nan."""
+    positive, negative = scores[truth, None], scores[None, ~truth]
+    return (positive > negative) + 0.5 * (positive == negative)
+
+
+def _read(truth: Bools, scores: Floats) -> Floats:
+    """1 where both cases of a pair were read, else 0, (m, n)."""
+    return np.outer(~np.isnan(scores[truth]), ~np.isnan(scores[~truth])).astype(np.float64)
+
+
+def _weights(truth: Bools, scores: Floats) -> Floats:
+    """Return how many pairs of cells share what the index says, (3, 2, 2, 2), as `_totals`."""
+    if np.isnan(scores).any():
+        return _totals(lambda arm, reader: _read(truth, scores[arm, reader]), scores.shape[1])
+    counts = scores.shape[1], int(truth.sum()), int((~truth).sum())
+    every = [
+        prod(count if shared else count**2 for count, shared in zip(counts, pattern, strict=True))
+        for pattern in product((0, 1), repeat=3)
+    ]
+    return np.broadcast_to(np.array(every, dtype=np.float64).reshape(2, 2, 2), (len(ARMS), 2, 2, 2))
 
 
 def _exactly(totals: Floats) -> Floats:
@@ -166,14 +175,18 @@ def u_statistics(truth: Bools, scores: Floats) -> dict[Estimator, UStatistics]:
             f"{m} positive and {n} negative cases."
         )
     counts = (readers, m, n)
-    zero, one = (_modality(truth, arm) for arm in scores)
-    arms = ((zero, zero), (one, one), (zero, one))
-    sums = [(_totals(a.successes, b.successes), _weights(a, b, counts)) for a, b in arms]
+    totals = _totals(lambda arm, reader: _successes(truth, scores[arm, reader]), readers)
+    weights = _weights(truth, scores)
+    # A modality's pairs with itself that need share nothing are the square of its number.
+    read, succeeded = (sums[:2, 0, 0, 0] ** 0.5 for sums in (weights, totals))
+    if not read.all():
+        raise ValueError("No reader read a case of each class in both modalities.")
+    areas = (float(succeeded[0] / read[0]), float(succeeded[1] / read[1]))
+    sums = list(zip(totals, weights, strict=True))
     unbiased = [_moments(totals, weights, "unbiased") for totals, weights in sums]
     mle = [_moments(totals, weights, "mle") for totals, weights in sums]
     # The degrees of freedom take the unbiased components under both estimators, as iMRMC does.
     parts = [moments.parts for moments in unbiased]
-    areas = (zero.area, one.area)
     return {
         "unbiased": _results(areas, unbiased, parts, counts),
         "mle": _results(areas, mle, parts, counts),
