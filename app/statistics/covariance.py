@@ -20,6 +20,7 @@ from app.statistics.roc import placements
 
 Method = Literal["delong", "jackknife", "unbiased"]
 _ONE_THREAD = 200_000  # multiplications
+_AT_ONCE = 1_000_000  # pairs of cases, of all readings together: 8 MB
 METHODS: tuple[Method, ...] = ("delong", "jackknife", "unbiased")
 
 
@@ -67,10 +68,12 @@ class Crossed:
     def unbiased(self) -> Floats:
         """A_a A_b minus the unbiased estimate of E[A_a] E[A_b], from pairs sharing no case [3]_."""
         m, n = self.m, self.n
-        kernel = np.stack(
-            [_kernel(x, y).ravel() for x, y in zip(self.positive, self.negative, strict=True)]
-        )  # (K, m n)
-        same_both = _gram(kernel)
+        count = self.areas.size
+        same_both = np.zeros((count, count))
+        step = max(1, _AT_ONCE // (count * n))
+        for start in range(0, m, step):
+            kernel = _kernel(self.positive[:, start : start + step], self.negative)
+            same_both += _gram(kernel.reshape(count, -1))
         same_positive = n * n * (self.v10 @ self.v10.T)
         same_negative = m * m * (self.v01 @ self.v01.T)
         product = np.outer(self.areas, self.areas)
@@ -80,10 +83,10 @@ class Crossed:
 
 
 def _kernel(positive: Floats, negative: Floats) -> Floats:
-    """1 where the positive scores higher, one half at a tie, (m, n)."""
+    """1 where the positive (K, m) scores higher, one half at a tie with the negative (K, n)."""
     # Compared, not subtracted: the difference of two large ratings could overflow.
-    above, below = positive[:, None] > negative[None, :], positive[:, None] < negative[None, :]
-    return (1.0 + above - below) / 2
+    positive, negative = positive[:, :, None], negative[:, None, :]
+    return (1.0 + (positive > negative) - (positive < negative)) / 2
 
 
 def _gram(rows: Floats) -> Floats:
