@@ -48,10 +48,11 @@ def csv_rows(
     `subgroup` names a further column to be kept, one value for each case.
     """
     lines = _lines(text, problems)
-    if not lines:
+    _, first = next(lines, (0, None))
+    if first is None:
         problems.add("The file is empty.")
         return "long CSV", False, []
-    headers = [header.strip() for header in lines[0][1]]
+    headers = [header.strip() for header in first]
     plain_headers = [plain(header) for header in headers]
     own = bool(OWN_EXPORT & set(plain_headers))
     columns = _columns(headers, plain_headers, problems)
@@ -62,17 +63,22 @@ def csv_rows(
     return "wide CSV", own, list(_wide(lines, headers, columns, problems))
 
 
-def _lines(text: str, problems: Problems) -> list[tuple[int, list[str]]]:
-    """Return the records with the line on which each ends."""
-    first = text.split("\n", 1)[0]
+def _lines(text: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+    """Give the records, the header first, with the line on which each ends.
+
+    One after the other: all columns of a large export at once would be the most of its memory.
+    """
+    first = text[: text.find("\n")] if "\n" in text else text
     delimiter = max((",", ";", "\t"), key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    records: list[tuple[int, list[str]]] = []
+    # Not StringIO, which takes four bytes a letter.
+    source = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline="")
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
     try:
-        records.extend((reader.line_num, record) for record in reader if any(record))
+        for record in reader:
+            if any(record):
+                yield reader.line_num, record
     except csv.Error as error:
         problems.add(f"The line cannot be split into columns: {error}.", reader.line_num)
-    return records
 
 
 def _columns(headers: list[str], plain_headers: list[str], problems: Problems) -> dict[int, str]:
@@ -108,7 +114,7 @@ def _lacks(columns: dict[int, str], wanted: tuple[str, ...]) -> str | None:
 
 
 def _long(
-    lines: list[tuple[int, list[str]]],
+    lines: Iterator[tuple[int, list[str]]],
     headers: list[str],
     columns: dict[int, str],
     problems: Problems,
@@ -120,11 +126,13 @@ def _long(
     if lacking:
         return
     names = {column: headers[position] for position, column in columns.items()}
-    for line, record in lines[1:]:
+    seen: dict[str, str] = {}  # a text that comes again is not kept again
+    for line, record in lines:
         if _ragged(line, record, headers, problems):
             continue
         texts = {column: record[position].strip() for position, column in columns.items()}
-        yield RawRow(line, texts, names)
+        kept = {column: seen.setdefault(text, text) for column, text in texts.items()}
+        yield RawRow(line, kept, names)
 
 
 def _ragged(line: int, record: list[str], headers: list[str], problems: Problems) -> bool:
@@ -135,7 +143,7 @@ def _ragged(line: int, record: list[str], headers: list[str], problems: Problems
 
 
 def _wide(
-    lines: list[tuple[int, list[str]]],
+    lines: Iterator[tuple[int, list[str]]],
     headers: list[str],
     columns: dict[int, str],
     problems: Problems,
@@ -149,7 +157,7 @@ def _wide(
         problems.add("There is no column for modality, and no column per modality either.", 1)
     if problems.found:
         return
-    for line, record in lines[1:]:
+    for line, record in lines:
         if _ragged(line, record, headers, problems):
             continue
         shared = {column: record[position].strip() for position, column in columns.items()}
