@@ -13,7 +13,7 @@ from app.db import additions, allocations, studies
 from app.db.session import Connection
 from app.db.studies import Study, StudyCounts
 from app.domain.access import Account
-from app.domain.errors import InvalidInput
+from app.domain.reasons import checked_reason
 from app.domain.sentences import said
 
 
@@ -56,9 +56,7 @@ def add_cases(connection: Connection, *, study: Study, reason: str, by: Account)
     study is open.
     """
     del by  # the connection's actor, whom the database records
-    reason = reason.strip()
-    if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput("Say why the cases are added, in 1 to 2,000 characters.", field="reason")
+    reason = checked_reason(reason, said("Say why the cases are added, in 1 to 2,000 characters."))
     if study.state == "open":
         _refuse_unready(waiting_cases(connection, study=study))
     allocations.draw_alone(connection, study.id)

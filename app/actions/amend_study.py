@@ -7,15 +7,16 @@ from the draft on, corrections until unblinding.
 
 from uuid import UUID
 
-from app.actions.design_study import check_words
+from app.actions.design_study import check_words, design_of
 from app.db import protocols
 from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.domain.reasons import checked_reason
 from app.domain.scores import DIAGNOSES, Diagnosis
 from app.domain.sentences import said
-from app.domain.study_design import LONGEST_WASHOUT, check_sitting
+from app.domain.study_design import LONGEST_WASHOUT, Management, check_sitting
 
 
 def amend_protocol(
@@ -125,7 +126,7 @@ def void_reading(
     by: Account,  # noqa: ARG001
 ) -> None:
     """Void a reading: it stays stored and does not count."""
-    _correct(connection, study, reading, call=None, confidence=None, reason=reason)
+    _correct(connection, study, reading, call=None, confidence=None, management=None, reason=reason)
 
 
 def correct_reading(
@@ -135,16 +136,33 @@ def correct_reading(
     reading: UUID,
     call: Diagnosis,
     confidence: int,
+    management: Management | None = None,
     reason: str,
     by: Account,  # noqa: ARG001
 ) -> None:
-    """Set another call beside a reading: it counts in its place, and both are exported."""
+    """Set another call beside a reading: it counts in its place, and both are exported.
+
+    With the management where the study asks for it, and without where it does not.
+    """
     if call not in DIAGNOSES or not 0 <= confidence <= 100:  # noqa: PLR2004 - per cent
         raise InvalidInput(
             "Give the call, BCC or SK, and the confidence from 0 to 100 per cent.",
             field="confidence",
         )
-    _correct(connection, study, reading, call=call, confidence=confidence, reason=reason)
+    if design_of(connection, study=study).ask_management and management is None:
+        raise InvalidInput(
+            "Say what the reader would have done: a biopsy or none. Nothing was recorded.",
+            field="management",
+        )
+    _correct(
+        connection,
+        study,
+        reading,
+        call=call,
+        confidence=confidence,
+        management=management,
+        reason=reason,
+    )
 
 
 def _correct(
@@ -154,6 +172,7 @@ def _correct(
     *,
     call: Diagnosis | None,
     confidence: int | None,
+    management: Management | None,
     reason: str,
 ) -> None:
     if not protocols.insert_correction(
@@ -162,13 +181,11 @@ def _correct(
         reading=reading,
         call=call,
         confidence=confidence,
+        management=management,
         reason=_reason(reason),
     ):
         raise NotFound(said('The study "{code}" has no such reading.', code=study.code))
 
 
 def _reason(text: str) -> str:
-    text = text.strip()
-    if not 1 <= len(text) <= 2000 or "\x00" in text:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput("Give the reason, in 1 to 2,000 characters.", field="reason")
-    return text
+    return checked_reason(text, said("Give the reason, in 1 to 2,000 characters."))

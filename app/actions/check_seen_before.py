@@ -7,7 +7,8 @@ from app.db import seen_before
 from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account
-from app.domain.errors import InvalidInput
+from app.domain.reasons import checked_reason
+from app.domain.sentences import said
 
 SAME_PICTURE = 6  # bits of 64 in which two hashes of one picture may differ; as in seen_before()
 
@@ -65,11 +66,9 @@ def acknowledge_seen_before(
     or where the matches are no longer those of `matches_sha256`. It also writes down who did it.
     """
     del by  # the connection's actor, whom the database records
-    reason = reason.strip()
-    if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput(
-            "Say why these may stay in the study, in 1 to 2,000 characters.", field="reason"
-        )
+    reason = checked_reason(
+        reason, said("Say why these may stay in the study, in 1 to 2,000 characters.")
+    )
     return seen_before.insert_acknowledgement(
         connection, study=study.id, digest=matches_sha256, reason=reason
     )

@@ -12,6 +12,7 @@ from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.allocation import ALGORITHM, new_seed
 from app.domain.errors import Conflict, InvalidInput, NotFound
+from app.domain.reasons import checked_reason
 from app.domain.sentences import said
 from app.domain.study_design import StudyDesign
 from app.domain.study_states import state_in_words
@@ -205,11 +206,9 @@ def unblind_study(
     The database freezes and hashes the readings; from here on results exist.
     """
     refuse_unless_closed(study)
-    reason = reason.strip()
-    if not 1 <= len(reason) <= 2000 or "\x00" in reason:  # noqa: PLR2004 - the column's bound
-        raise InvalidInput(
-            "Give the reason for unblinding, in 1 to 2,000 characters.", field="reason"
-        )
+    reason = checked_reason(
+        reason, said("Give the reason for unblinding, in 1 to 2,000 characters.")
+    )
     studies.set_unblinded(connection, study.id, by=by.id, reason=reason)
     record_event(
         connection,

@@ -215,7 +215,12 @@ def readings_of(connection: Connection, *, study: Study) -> Readings:
 def _as_corrected(row: results.ExportedReading) -> results.ExportedReading:
     if row.corrected_call is None or row.corrected_confidence is None:
         return row
-    return replace(row, call=row.corrected_call, confidence=row.corrected_confidence)
+    return replace(
+        row,
+        call=row.corrected_call,
+        confidence=row.corrected_confidence,
+        management=row.corrected_management or row.management,
+    )
 
 
 def readings_csv(connection: Connection, *, study: Study) -> bytes:

@@ -9,10 +9,10 @@ from app.db.session import Connection
 from app.db.studies import Study
 from app.domain.access import Account, Part
 from app.domain.errors import InvalidInput, NotFound
+from app.domain.reasons import checked_reason
 from app.domain.sentences import said
 
 LONGEST_TEXT = 50_000
-LONGEST_REASON = 2_000
 MOST_YEARS = 70
 # As the table has them; in the order in which the form offers them.
 SPECIALTIES = (
@@ -97,15 +97,7 @@ def change_part(
     by: Account,
 ) -> None:
     """End somebody's part in a study, or give it back; a coordinator's does not end."""
-    reason = reason.strip()
-    if not 1 <= len(reason) <= LONGEST_REASON or "\x00" in reason:
-        raise InvalidInput(
-            said(
-                "Give the reason, in 1 to {longest_reason:,} characters.",
-                longest_reason=LONGEST_REASON,
-            ),
-            field="reason",
-        )
+    reason = checked_reason(reason, said("Give the reason, in 1 to 2,000 characters."))
     if part is Part.COORDINATOR:
         raise InvalidInput("A coordinator's part does not end.")
     people.insert_membership(

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from app.db.session import Connection, fetch_all, fetch_one, fetch_value
 from app.domain.scores import Diagnosis
-from app.domain.study_design import StudyDesign
+from app.domain.study_design import Management, StudyDesign
 
 
 @dataclass(frozen=True)
@@ -205,13 +205,23 @@ def insert_correction(
     reading: UUID,
     call: Diagnosis | None,
     confidence: int | None,
+    management: Management | None,
     reason: str,
 ) -> bool:
     """Void a reading (no call) or correct it; False when the study has no such reading."""
     inserted = connection.execute(
-        """INSERT INTO reading_correction (reading_id, study_id, kind, call, confidence, reason)
-           SELECT id, study_id, %s, %s, %s, %s FROM reading WHERE id = %s AND study_id = %s""",
-        ["void" if call is None else "correct", call, confidence, reason, reading, study],
+        """INSERT INTO reading_correction
+               (reading_id, study_id, kind, call, confidence, management, reason)
+           SELECT id, study_id, %s, %s, %s, %s, %s FROM reading WHERE id = %s AND study_id = %s""",
+        [
+            "void" if call is None else "correct",
+            call,
+            confidence,
+            management,
+            reason,
+            reading,
+            study,
+        ],
     )
     return inserted.rowcount == 1
 

@@ -51,6 +51,7 @@ class ExportedReading:
     correction: Literal["void", "correct"] | None
     corrected_call: Diagnosis | None
     corrected_confidence: int | None
+    corrected_management: Management | None  # None too where a correction left it as it was
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def exported_readings(connection: Connection, study: UUID) -> list[ExportedReadi
                p.call AS ai_call, r.id AS reading_id, a.arm, a.session, a.occasion, a.purpose,
                r.management, r.comment, r.protocol_version, x.case_id IS NOT NULL AS excluded,
                k.kind AS correction, k.call AS corrected_call,
-               k.confidence AS corrected_confidence
+               k.confidence AS corrected_confidence, k.management AS corrected_management
         FROM reading r
         JOIN readers n ON n.reader_id = r.reader_id
         JOIN assignment a ON a.id = r.assignment_id

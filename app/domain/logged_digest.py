@@ -1,6 +1,6 @@
 """The digest of a study's data, computed from its log alone: what unblinding froze.
 
-The database's own is `data_digest` (migrations 0005 and 0017); this is the same text, line by line.
+The database's own is `data_digest` (migration 0036); this is the same text, line by line.
 """
 
 import hashlib
@@ -25,8 +25,10 @@ def data_sha256_of_log(rows: Mapping[str, Sequence[Row]]) -> str:
         key=lambda row: (datetime.fromisoformat(row["made_at"]), row["id"]),
     )
     lines = [_reading(row) for row in readings] or [""]
-    lines += [_line(row["reading_id"], row["kind"], row["call"], row["confidence"])
-              for row in corrections]  # fmt: skip
+    lines += [
+        _line(row["reading_id"], row["kind"], row["call"], row["confidence"], row.get("management"))
+        for row in corrections
+    ]
     lines += [_line("excluded", case) for case in sorted(excluded_cases(rows))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -87,7 +87,8 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
             "case_id": cases[case]["code"],
             "truth": truth[case]["diagnosis"],
             "modality": row["phase"],
-            **_call(row),
+            "management": "",
+            **_answers(row),
             "position": place.position,
             "served_at": _moment(place.served_at),
             "revealed_at": _moment(reveal["revealed_at"]) if reveal else "",
@@ -101,14 +102,13 @@ def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
             "session": place.entry.session,
             "occasion": place.entry.occasion,
             "purpose": "training" if case in orders.training else "counted",
-            "management": _or_empty(row.get("management")),
             "comment": _or_empty(row.get("comment")),
             "protocol_version": _or_empty(row.get("protocol_version")),
             "corrected": "yes" if kind == "correct" and corrects else "no",
         }
         voided = kind == "void" and corrects
         why = _why(orders, place.entry, row, excluded=case in excluded, void=voided)
-        meant = cells | _call(correction) if correction and kind == "correct" else cells
+        meant = cells | _answers(correction) if correction and kind == "correct" else cells
         used = meant if corrects else cells
         if why is None:
             found.cells[row["id"]] = used
@@ -130,12 +130,16 @@ def _shown_without_ai(reveals: Mapping[str, Row], places: Mapping[str, _Place]) 
     ]
 
 
-def _call(row: Row) -> Cells:
-    return {
+def _answers(row: Row) -> Cells:
+    answers: Cells = {
         "call": row["call"],
         "score": malignancy_score(row["call"], row["confidence"]),
         "confidence": row["confidence"],
     }
+    # Corrections of before said nothing of it, and leave it as it was locked.
+    if row.get("management") is not None:
+        answers["management"] = row["management"]
+    return answers
 
 
 def _why(

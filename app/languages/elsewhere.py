@@ -106,6 +106,7 @@ OF_THE_DATABASE = (
         'The study "{code}" is open: training cases come first in every order and cannot be added.'
     ),
     said("A reading answers the questions of its study, all of them and no other."),
+    said("A correction answers the questions of its study, all of them and no other."),
 )
 # Reasons that the program itself gives, as the log keeps them.
 REASONS = (

@@ -31,8 +31,8 @@ class CasePage(Page):
 class ReadingPage(Page):
     """GET /studies/{code}/readings/{reading}.
 
-    Forms POST .../corrections (fields kind: void or correct, reason; call and confidence for
-    correct).
+    Forms POST .../corrections (fields kind: void or correct, reason; call, confidence and, where
+    the study asks for it, management for correct).
     """
 
     template: ClassVar[str] = "reading.html"
@@ -43,6 +43,8 @@ class ReadingPage(Page):
     reason: str = ""
     call: str = ""
     confidence: str = ""
+    management: str = ""
+    ask_management: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from app import __version__
 from app.domain.browser_name import browser_name
 from app.domain.scores import NAMES
 from app.domain.sentences import Sentence
+from app.domain.study_states import state_in_words
 from app.languages.catalogues import offered
 from app.languages.current import current, gettext, here, ngettext, translated
 from app.web import formats
@@ -94,6 +95,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["translated"] = translated
     environment.filters["place"] = place_of
     environment.filters["begun"] = _begun
+    environment.filters["state_word"] = state_in_words
     environment.filters.update(
         field=_field,
         moment=formats.moment,

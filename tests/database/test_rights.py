@@ -159,7 +159,7 @@ RIGHTS = {
             "case_readmission": "exclusion_id case_id study_id reason",
             "study_copy": "study_id copy_id",
             "washout_override": "enrolment_id study_id reader_id days reason",
-            "reading_correction": "reading_id study_id kind call confidence reason",
+            "reading_correction": "reading_id study_id kind call confidence management reason",
             "case_addition": "study_id reason",
             "order_extension": EXTENSION,
         },

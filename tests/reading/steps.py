@@ -22,6 +22,7 @@ from app.db.session import Role
 from app.domain.access import Account, Part
 from app.domain.reading import ReadingState, Submission, Viewing
 from app.domain.reading_keys import ReadingKeys
+from app.domain.study_design import Management
 from tests.conftest import Cast
 
 
@@ -109,7 +110,12 @@ def readmit(cast: Cast) -> None:
         )
 
 
-def correct(cast: Cast, kind: str = "correct", phase: str = "unaided") -> UUID:
+def correct(
+    cast: Cast,
+    kind: str = "correct",
+    phase: str = "unaided",
+    management: Management | None = None,
+) -> UUID:
     """Correct or void the reading of this phase that was locked first; returns its id."""
     with cast.begin(Role.COORDINATOR, cast.cora) as connection:
         reading = connection.execute(
@@ -119,7 +125,14 @@ def correct(cast: Cast, kind: str = "correct", phase: str = "unaided") -> UUID:
         if kind == "void":
             void_reading(connection, **about, by=cast.cora)
         else:
-            correct_reading(connection, **about, call="SK", confidence=20, by=cast.cora)
+            correct_reading(
+                connection,
+                **about,
+                call="SK",
+                confidence=20,
+                management=management,
+                by=cast.cora,
+            )
     return reading
 
 

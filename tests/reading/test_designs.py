@@ -73,7 +73,12 @@ def test_d7_in_every_design_simulated_readers_read_and_pack_and_database_prove_i
     cast = opened(draft, design, training=2)
     simulate(cast)
     exclude(cast)
-    correct(cast, phase="aided")
+    with superuser(cast) as owner:  # the answer that the reader did not give
+        [other] = owner.execute(
+            """SELECT CASE management WHEN 'biopsy' THEN 'no_biopsy' ELSE 'biopsy' END
+               FROM reading WHERE phase = 'aided' ORDER BY locked_at LIMIT 1"""
+        ).fetchone()
+    reading = correct(cast, phase="aided", management=other)
     unblind(cast)
     assert verify_study(records_of(cast.database.url, "bcc-sk")).problems == ()
     with cast.begin(Role.ANALYST, cast.cora) as connection:
@@ -88,6 +93,10 @@ def test_d7_in_every_design_simulated_readers_read_and_pack_and_database_prove_i
     assert len(set(cells)) == len(cells), "one counted reading a reader, case and modality"
     assert {row["purpose"] for row in counted} == {"counted"}
     assert "c000" not in {row["case_id"] for row in counted}
+    meant = [row for row in others if row["not_counted_because"] == "correction_not_used"]
+    assert [(row["reading_id"], row["call"], row["management"]) for row in meant] == [
+        (str(reading), "SK", other)
+    ]
     whys = {row["not_counted_because"] for row in others}
     assert {"training", "excluded_case"} <= whys
     assert {row["management"] for row in counted} == {"biopsy", "no_biopsy"}

@@ -1,6 +1,7 @@
 """Excluding a case, voiding or correcting a reading, another washout: pages without a call (B9)."""
 
 import re
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from app.db.session import Role
 from tests.conftest import Cast
 from tests.reading.designs import DESIGNS, opened
 from tests.reading.steps import call as made
-from tests.reading.steps import close, finish, lock_aided_call, show_ai, superuser, unblind
+from tests.reading.steps import close, finish, lock, lock_aided_call, show_ai, superuser, unblind
 from tests.web.site import Site
 
 CASES = "/studies/bcc-sk/cases"
@@ -192,3 +193,40 @@ def test_a_closed_study_excludes_no_case_and_says_so(site: Site) -> None:
     assert "The study is closed" in cora.get(page).text
     refused = cora.post(f"{page}/exclusion", data={"reason": "No lesion."})
     assert (refused.status_code, "is closed" in refused.text) == (409, True)
+
+
+def test_d11_a_correction_answers_the_management_where_the_study_asks_for_it(
+    draft: Cast,
+) -> None:
+    cast = opened(draft, replace(DESIGNS["sequential"], ask_management=True))
+    locked = lock(cast, cast.rita, replace(made(), management="biopsy"))
+    reading = reading_id(cast, locked)
+    site = Site(cast)
+    address = f"/studies/bcc-sk/readings/{reading}"
+    cora = site.browser(cast.cora)
+    form = {"kind": "correct", "call": "SK", "confidence": "20", "reason": "Slip of the key."}
+    assert "checked" not in cora.get(address).text.split("What the reader would have done")[1]
+    for wrong in ({}, {"management": "watch"}):
+        refused = cora.post(f"{address}/corrections", data={**form, **wrong})
+        assert refused.status_code == 422
+        assert "a biopsy or none. Nothing was recorded." in refused.text
+        assert 'value="Slip of the key."' in refused.text
+    assert corrections(cast) == []
+    answer = cora.post(f"{address}/corrections", data={**form, "management": "no_biopsy"})
+    assert answer.status_code == 303
+    with superuser(cast) as owner:
+        found = owner.execute("SELECT call, management FROM reading_correction").fetchall()
+    assert found == [("SK", "no_biopsy")]
+
+
+def test_d11_a_study_without_the_management_question_takes_no_answer_to_it(site: Site) -> None:
+    cast = site.cast
+    reading = reading_id(cast, finish(cast, cast.rita))
+    address = f"/studies/bcc-sk/readings/{reading}"
+    cora = site.browser(cast.cora)
+    assert "What the reader would have done" not in cora.get(address).text
+    form = {"kind": "correct", "call": "SK", "confidence": "20", "reason": "Slip of the key."}
+    answer = cora.post(f"{address}/corrections", data={**form, "management": "biopsy"})
+    assert answer.status_code == 409
+    assert "all of them and no other" in answer.text
+    assert corrections(cast) == []

@@ -13,13 +13,14 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actions import amend_study
 from app.actions.case_quality import quality_of_cases
-from app.actions.design_study import find_study
+from app.actions.design_study import design_of, find_study
 from app.db import case_readings, protocols
 from app.db.session import Connection
 from app.domain.access import Account
 from app.domain.errors import InvalidInput, NotFound
 from app.domain.scores import DIAGNOSES, Diagnosis
 from app.domain.sentences import Sentence, of_one
+from app.domain.study_design import Management
 from app.web.access import CoordinatorConnection, CoordinatorOnly
 from app.web.correction_pages import CasePage, ReadingPage
 from app.web.rendering import render
@@ -94,6 +95,7 @@ def correct(
     reason: Annotated[str, Form()] = "",
     call: Annotated[str, Form()] = "",
     confidence: Annotated[str, Form()] = "",
+    management: Annotated[str, Form()] = "",
 ) -> Response:
     """Void the reading or set another call beside it, as a further row; the reading stays."""
     study = _reading_page(connection, viewer, code, reading).study
@@ -109,6 +111,7 @@ def correct(
                 reading=reading,
                 call=_call(call),
                 confidence=_confidence(confidence),
+                management=_management(management),
                 reason=reason,
                 by=viewer,
             )
@@ -122,6 +125,7 @@ def correct(
             reason=reason,
             call=call,
             confidence=confidence,
+            management=management,
             problem=_in_its_form(refusal.sentence, kind),
         )
         return render(page, status=refusal.status)
@@ -151,6 +155,11 @@ def _confidence(text: str) -> int:
             field="confidence",
         )
     return int(text)
+
+
+def _management(text: str) -> Management | None:
+    known: dict[str, Management] = {"biopsy": "biopsy", "no_biopsy": "no_biopsy"}
+    return known.get(text)
 
 
 def _case_page(
@@ -192,6 +201,7 @@ def _reading_page(
     reason: str = "",
     call: str = "",
     confidence: str = "",
+    management: str = "",
     problem: str | None = None,
 ) -> ReadingPage:
     study = find_study(connection, code=code)
@@ -209,4 +219,6 @@ def _reading_page(
         reason=reason,
         call=call,
         confidence=confidence,
+        management=management,
+        ask_management=design_of(connection, study=study).ask_management,
     )
