@@ -37,6 +37,11 @@ REMARKS = (
         "from {freedom} degrees of freedom."
     ),
     said(
+        "{readers} readers: the result is about these readers only, on cases like these. So few "
+        "cannot stand for readers in general: the variation between readers would be estimated "
+        "from {freedom} degree of freedom."
+    ),
+    said(
         "{readers} readers: the test treats them as a sample of readers like these, but so few "
         "carry no claim about readers in general."
     ),

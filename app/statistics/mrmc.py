@@ -66,10 +66,11 @@ def population_sentence(readers: int) -> str:
     if readers == 1:
         return "One reader: the result is about this reader, on cases like these."
     if readers < FEWEST_RANDOM_READERS:
+        freedom = "1 degree" if readers - 1 == 1 else f"{readers - 1} degrees"
         return (
             f"{readers} readers: the result is about these readers only, on cases like these. So "
             "few cannot stand for readers in general: the variation between readers would be "
-            f"estimated from {readers - 1} degrees of freedom."
+            f"estimated from {freedom} of freedom."
         )
     if readers <= FEW_READERS:
         return (

@@ -236,6 +236,7 @@ def test_two_readers_get_the_fixed_reader_analysis_and_the_sentence_why() -> Non
     assert study.mrmc is not None
     assert study.mrmc.auc.default == "fixed_readers_random_cases"
     assert "these readers only" in study.mrmc.population
+    assert study.mrmc.population.endswith("estimated from 1 degree of freedom.")
     assert "few_readers" in codes(study)
 
 
