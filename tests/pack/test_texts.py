@@ -275,6 +275,8 @@ def test_simulated_readers_are_said_to_be_programs_in_text_and_flow() -> None:
     assert "1 of them is a program, not people (R01)" in methods_text(simulated)
     assert "R01 (simulated)" in flow_text(simulated)
     assert "R01 (simulated)" in flow_svg(simulated)
+    for name in NAMES:
+        assert "1 of them is a program, not people (R01)" in checklist(name, simulated)
 
 
 def test_an_amendment_is_told_with_its_reason_and_the_first_version_is_none() -> None:
