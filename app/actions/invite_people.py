@@ -17,6 +17,12 @@ from app.domain.sentences import said
 from app.domain.study_states import state_in_words
 
 INVITATION = timedelta(days=7)
+WORDS = {
+    Part.READER: said("reader"),
+    Part.COORDINATOR: said("coordinator"),
+    Part.ADJUDICATOR: said("adjudicator"),
+    Part.AUDITOR: said("auditor"),
+}
 
 
 def parts_in(state: str) -> list[Part]:
@@ -34,7 +40,10 @@ def invite(
     by: Account,
     part: Part = Part.READER,
 ) -> str:
-    """Store an invitation and return its token, which is shown once and not kept."""
+    """Store an invitation and return its token, which is shown once and not kept.
+
+    Raises InvalidInput where the part is not to be had, and for somebody who has another one.
+    """
     if part not in parts_in(study.state):
         raise InvalidInput(
             said(
@@ -47,6 +56,17 @@ def invite(
     email = email.strip().lower()
     if not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
         raise InvalidInput(said('"{email}" is not an e-mail address.', email=email), field="email")
+    held = people.part_held(connection, study.id, email)
+    if held not in {None, part}:
+        raise InvalidInput(
+            said(
+                "{email} is or was {part} of this study. Each person has one part in it, so that "
+                "nobody reads who knows the diagnoses. No invitation was made.",
+                email=email,
+                part=WORDS[held],
+            ),
+            field="email",
+        )
     token = secrets.token_urlsafe(32)
     accounts.insert_invitation(
         connection,

@@ -125,6 +125,21 @@ def members_of(connection: Connection, study: UUID) -> list[Member]:
     )
 
 
+def part_held(connection: Connection, study: UUID, email: str) -> Part | None:
+    """Return the part that this address has, or had, in the study; None where it has none."""
+    found = fetch_value(
+        connection,
+        """SELECT held.part FROM account a JOIN (
+               SELECT reader_id AS account_id, 'reader' AS part FROM enrolment
+               WHERE study_id = %(study)s
+               UNION SELECT account_id, 'coordinator' FROM coordinator WHERE study_id = %(study)s
+               UNION SELECT account_id, role FROM membership WHERE study_id = %(study)s
+           ) held ON held.account_id = a.id WHERE a.email = %(email)s""",
+        {"study": study, "email": email},
+    )
+    return None if found is None else Part(found)
+
+
 def insert_membership(
     connection: Connection,
     *,

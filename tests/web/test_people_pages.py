@@ -174,6 +174,22 @@ def test_the_same_text_again_makes_no_version(site: Site) -> None:
     assert again.status_code == 422
 
 
+def test_b2_somebody_who_has_another_part_is_not_invited_and_the_page_says_why(site: Site) -> None:
+    cora = site.browser(site.cast.cora)
+    form = {"email": "RITA@example.org", "part": "adjudicator"}
+    refused = cora.post("/studies/bcc-sk/invitations", data=form)
+    assert refused.status_code == 422
+    assert "rita@example.org is or was reader of this study." in refused.text
+    assert 'value="RITA@example.org"' in refused.text
+    cora_too = cora.post("/studies/bcc-sk/invitations", data={**form, "email": "cora@example.org"})
+    assert "cora@example.org is or was coordinator of this study." in cora_too.text
+    # The same part once more: a lost link, say.
+    assert cora.post("/studies/bcc-sk/invitations", data={**form, "part": "reader"}).is_success
+    with superuser(site.cast) as owner:
+        parts = owner.execute("SELECT email, role FROM invitation WHERE accepted_at IS NULL")
+        assert parts.fetchall() == [("rita@example.org", "reader")]
+
+
 # ---------------------------------------------------------------- parts that end
 
 
