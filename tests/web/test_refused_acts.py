@@ -118,10 +118,10 @@ def test_a14_a_closed_study_is_not_unblinded_without_password_reason_and_meaning
 
 
 def test_a2_an_adjudicator_invited_to_read_the_same_study_is_told_why_not(site: Site) -> None:
-    invited(site, "adjudicator", "jude@example.org")
     cora = site.browser(site.cast.cora)
     answer = cora.post("/studies/bcc-sk/invitations", data={"email": "jude@example.org"})
     link = re.search(r"(/invitations/[A-Za-z0-9_-]{43})", answer.text)[1]
+    invited(site, "adjudicator", "jude@example.org")  # and takes up the other invitation first
     refused = site.browser().post(link, data={"password": PASSWORD})
     assert refused.status_code == 403
     assert "cannot take part as reader. Nobody has two parts in one study" in refused.text
