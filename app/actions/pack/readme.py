@@ -10,7 +10,8 @@ FILES: dict[str, str] = {
     "predictions.csv": "the models' output for every image and case",
     "overlays/": "the Grad-CAM maps; predictions.csv says whose they are",
     "allocation.csv": "the order in which each reader saw the cases",
-    "readers.csv": "the readers (pseudonyms): whether simulated, experience, order, what they read",
+    "readers.csv": "the readers (pseudonyms), simulated or not: experience, order, seed, digest, "
+    "what they read",
     "viewing.csv": "how long the map lay open and how far images were enlarged, by the browser",
     "study.json": "the study's settings, the versions of its protocol, and the models",
     "results.json": "all results, unrounded, computed from readings.csv and cases.csv alone",
