@@ -90,7 +90,7 @@ def join(reader: Person, link: str, email: str) -> None:
     reader.page.fill("[name=name]", email.split("@", maxsplit=1)[0].title())
     reader.page.fill("[name=password]", PASSWORD)
     reader.page.get_by_role("button", name="Join the study").click()
-    reader.page.wait_for_url("**/sign-in?next=/studies/bcc-2027/start")
+    reader.page.wait_for_url("**/sign-in?next=/studies/bcc-2027/start&done=joined")
     reader.page.fill("[name=email]", email)
     reader.page.fill("[name=password]", PASSWORD)
     reader.page.get_by_role("button", name="Sign in").click()
