@@ -57,7 +57,7 @@ def invite(
     if not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
         raise InvalidInput(said('"{email}" is not an e-mail address.', email=email), field="email")
     held = people.part_held(connection, study.id, email)
-    if held not in {None, part}:
+    if held is not None and held is not part:
         raise InvalidInput(
             said(
                 "{email} is or was {part} of this study. Each person has one part in it, so that "
