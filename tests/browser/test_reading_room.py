@@ -171,8 +171,8 @@ def test_f2_an_answer_lost_after_the_commit_is_the_same_receipt_when_sent_again(
     lost = []
 
     def lose(route: Route) -> None:
+        lost.append(route.request.post_data)  # first: what follows may be overtaken by the next
         route.fetch(max_redirects=0)  # the server has it, and says so to nobody
-        lost.append(route.request.post_data)
         route.abort()
 
     with site.person() as rita:
