@@ -65,12 +65,19 @@ def population_sentence(readers: int) -> str:
     """Say to whom results from this many readers apply."""
     if readers == 1:
         return "One reader: the result is about this reader, on cases like these."
-    if readers < FEWEST_RANDOM_READERS:
-        freedom = "1 degree" if readers - 1 == 1 else f"{readers - 1} degrees"
+    # Two whole sentences, for the language files know each by its words.
+    freedom = readers - 1
+    if freedom == 1:
         return (
             f"{readers} readers: the result is about these readers only, on cases like these. So "
             "few cannot stand for readers in general: the variation between readers would be "
-            f"estimated from {freedom} of freedom."
+            f"estimated from {freedom} degree of freedom."
+        )
+    if readers < FEWEST_RANDOM_READERS:
+        return (
+            f"{readers} readers: the result is about these readers only, on cases like these. So "
+            "few cannot stand for readers in general: the variation between readers would be "
+            f"estimated from {freedom} degrees of freedom."
         )
     if readers <= FEW_READERS:
         return (
