@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -101,8 +102,19 @@ def test_x2_results_name_the_data_the_seed_and_the_software(finished: Cast, fold
     assert manifest["data_sha256"] == finished.reload().data_sha256
     assert manifest["software_version"] == __version__
     assert (study["seed"], study["allocation_algorithm"]) == (1, ALGORITHM)
-    methods = (folder / "methods.md").read_text()
-    assert __version__ in methods
+    readings = sha256((folder / "readings.csv").read_bytes()).hexdigest()
+    assert json.loads((folder / "results.json").read_text())["data"]["sha256"] == readings
+    last = (folder / "audit.jsonl").read_text().splitlines()[-1]
+    assert manifest["head"] == "{seq}:{hash}".format(**json.loads(last))
+    page = Site(finished).browser(finished.cora).get("/studies/bcc-sk/results").text
+    for name, text in (
+        ("methods.md", (folder / "methods.md").read_text()),
+        ("report.html", (folder / "report.html").read_text()),
+        ("the page", page),
+    ):
+        for said in (readings, manifest["data_sha256"], __version__):
+            assert said in text, f"{name} does not name {said}"
+        assert re.search(r"resamples[^.]*\bseed 1\b", text), name
 
 
 def test_p5_a_pack_names_nobody(folder: Path) -> None:
