@@ -33,7 +33,7 @@ from psycopg import sql
 from app.actions.design_study import close_study, unblind_study
 from app.actions.draw_orders import enrol_reader
 from app.actions.export_pack import export_pack
-from app.actions.pack.derived import results_of
+from app.actions.pack.derived import parse_pack_readings, results_of
 from app.actions.pack.figures import draw_figures
 from app.actions.pack.source import open_pack, read_whole
 from app.actions.verify_pack import verify_pack
@@ -253,8 +253,9 @@ def compute(pack: Path) -> None:
     """Compute the results and draw the figures from the pack's own tables."""
     with open_pack(pack) as source:
         readings, cases = (read_whole(source, f"{name}.csv") for name in ("readings", "cases"))
-    results, _ = results_of(readings, cases, positive="BCC")
-    if results is None or not list(draw_figures(readings, results)):
+    parsed = parse_pack_readings(readings, positive="BCC")
+    results, _ = results_of(parsed, cases)
+    if results is None or not list(draw_figures(parsed, results)):
         sys.exit("the readings make no analysis")
 
 

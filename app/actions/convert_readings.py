@@ -2,21 +2,21 @@
 
 from math import isnan
 
-from app.actions.analyse_file import AnalysisOptions, read_file, table_of
+from app.actions.analyse_file import AnalysisOptions, table_of
 from app.domain.errors import InvalidInput
+from app.domain.readings_file import ReadingsFile
 from app.domain.readings_imrmc import write_imrmc
 from app.domain.readings_rows import Reading
 from app.statistics.prepare import PrepareError, speaks_for_other, turned
 from app.statistics.table import ReadingTable, TableError
 
 
-def as_imrmc(content: bytes, name: str, options: AnalysisOptions) -> bytes:
+def as_imrmc(file: ReadingsFile, options: AnalysisOptions) -> bytes:
     """Return the scored readings of all modalities; high scores speak for the positive class.
 
     The format has no place for calls. Scores of the other class are turned as an analysis turns
     them, so that both see the same areas. Raises InvalidInput.
     """
-    file = read_file(content, name, options)
     try:
         table = table_of(file, options)
         other = next((each for each in table.classes if each != file.positive), "")

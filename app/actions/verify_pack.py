@@ -136,8 +136,10 @@ def _manifest(source: PackSource, path: Path) -> Manifest:
 def _check_log(check: Check, anchors: tuple[Anchor, ...], kept: tuple[Anchor, ...]) -> ChainReport:
     events: list[AuditEvent] = []
     try:
-        lines = check.text(LOG).removesuffix("\n").split("\n")
-        events = [event_from_json(line) for line in lines]
+        events = [event_from_json(line) for line in check.lines(LOG)]
+    except UnicodeDecodeError:
+        check.problems.append(f"{LOG}: it is not UTF-8 text")
+        return ChainReport()
     except InvalidInput as refusal:
         check.problems.append(f"{LOG}: {refusal}")
         return ChainReport()

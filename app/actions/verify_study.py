@@ -11,8 +11,8 @@ from app.db.administrator import StudyRecords
 from app.domain.audit_chain import Anchor, AuditEvent, verify_chain
 from app.domain.logged_digest import NOT_FROZEN, data_sha256_of_log
 from app.domain.logged_orders import orders_of_log
+from app.domain.logged_rows import rows_of_log
 from app.domain.logged_rules import broken_rules
-from app.domain.logged_tables import rows_of_log
 
 
 def verify_study(records: StudyRecords, *, anchors: Iterable[Anchor] = ()) -> Verdict:

@@ -1,11 +1,12 @@
 """Write the analysis of a file of readings: as JSON, as a report, and the readings as iMRMC."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from app.actions.analyse_file import (
     AnalysisOptions,
-    analyse_content,
+    analyse_readings,
     as_text,
     read_file,
     table_of,
@@ -13,6 +14,7 @@ from app.actions.analyse_file import (
 from app.actions.convert_readings import as_imrmc
 from app.actions.describe_cases import read_characteristics
 from app.actions.output_files import check_outputs, write_outputs
+from app.domain.readings_file import ReadingsFile
 from app.statistics.study import StudyAnalysis
 
 
@@ -36,27 +38,31 @@ def write_analysis(
     cases = None
     if cases_path is not None:
         cases = read_characteristics(cases_path.read_bytes(), cases_path.name)
+    # The characteristics of the cases make the subgroups where there are any.
+    columns = chosen if cases is None else replace(chosen, subgroup=None)
+    file = read_file(content, path.name, columns)
     outputs: dict[Path, bytes] = {}
     if imrmc_path is not None:
-        outputs[imrmc_path] = as_imrmc(content, path.name, replace(chosen, subgroup=None))
-    results = analyse_content(content, name=path.name, options=chosen, cases=cases)
+        outputs[imrmc_path] = as_imrmc(file, chosen)
+    digest = hashlib.sha256(content).hexdigest()
+    results = analyse_readings(file, chosen, sha256=digest, cases=cases)
     if json_path is not None:
         outputs[json_path] = as_text(results).encode()
     if html_path is not None:
-        outputs[html_path] = as_html(content, path.name, results, chosen).encode()
+        outputs[html_path] = as_html(file, results, chosen).encode()
     write_outputs(outputs)
     return results
 
 
-def as_html(content: bytes, name: str, results: StudyAnalysis, options: AnalysisOptions) -> str:
-    """Return the report of the results of a file's bytes, with figures for each reader."""
+def as_html(file: ReadingsFile, results: StudyAnalysis, options: AnalysisOptions) -> str:
+    """Return the report of the results of a parsed file, with figures for each reader."""
     # Figures need matplotlib, which a run for numbers alone should not wait for.
     from app.actions.analysis_report import html_report
     from app.statistics.figures import roc_figure
     from app.statistics.flow_figure import reclassification_figure
     from app.statistics.study_figures import averaged_roc_figure, bars_figure, forest_figure
 
-    table = table_of(read_file(content, name, replace(options, subgroup=None)), options)
+    table = table_of(file, options)
     baseline, comparison = (*results.modalities, *results.modalities)[:2]
     about = f"positive class {results.positive}"
     figures = [(f"Differences of AUC with intervals, {about}", forest_figure(results))]

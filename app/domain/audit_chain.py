@@ -8,7 +8,7 @@ as a whole, shows only against an earlier head kept elsewhere: give it as the an
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -19,7 +19,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ERASED = ("account.", "sign_in.", "sign_out.")  # events whose payload goes when a person is erased
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
     """One event as the log holds it; `payload` is the text that was hashed."""
 
@@ -117,7 +117,8 @@ def event_from_json(line: str) -> AuditEvent:
 
 def event_to_json(event: AuditEvent) -> str:
     """Write one line of an exported audit.jsonl."""
-    raw = dict(event.__dict__, chain=str(event.chain), at=event.at.isoformat())
+    raw = {field.name: getattr(event, field.name) for field in fields(event)}
+    raw |= {"chain": str(event.chain), "at": event.at.isoformat()}
     return json.dumps(raw, ensure_ascii=False)
 
 

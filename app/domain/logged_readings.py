@@ -4,11 +4,9 @@ Nothing of the file is used: the order of a reader is derived from the logged se
 in it is the one that was served, the case's code, truth and prediction come from their own events.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from app.domain.allocation import Assigned
 from app.domain.audit_chain import AuditEvent
@@ -20,11 +18,11 @@ from app.domain.counted import (
     repeats_alone,
     why_not_counted,
 )
-from app.domain.logged_orders import LoggedOrders, orders_of_log
+from app.domain.logged_orders import LoggedOrders
+from app.domain.logged_rows import Row
 from app.domain.logged_rules import broken_rules
 from app.domain.scores import malignancy_score
 
-Row = Mapping[str, Any]
 # Column of readings.csv -> value; and the id of the model shown, whose name the log does not hold.
 Cells = dict[str, object]
 
@@ -48,15 +46,13 @@ class _Place:
     served_at: str
 
 
-def readings_of_log(events: Iterable[AuditEvent]) -> LoggedReadings:
-    """Derive the readings; the chain is verified elsewhere (audit_chain.verify_chain)."""
-    events = list(events)
-    rows: dict[str, list[Row]] = {}
-    for event in events:
-        table, _, verb = event.action.partition(".")
-        if verb == "insert":
-            rows.setdefault(table, []).append(json.loads(event.payload))
-    orders = orders_of_log(events)
+def readings_of_log(
+    events: Iterable[AuditEvent], rows: Mapping[str, list[Row]], orders: LoggedOrders
+) -> LoggedReadings:
+    """Derive the readings; the chain is verified elsewhere (audit_chain.verify_chain).
+
+    `rows` and `orders` are those of the same events.
+    """
     found = LoggedReadings(problems=[*orders.problems, *broken_rules(events, orders)])
     cases = {row["id"]: row for row in rows.get("study_case", [])}
     truth = {row["case_id"]: row for row in rows.get("reference_diagnosis", [])}

@@ -4,18 +4,15 @@ Nothing of the files is used. Logs of earlier versions hold neither the names of
 study.json has, nor who is simulated; those columns are then absent here.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from app.domain.audit_chain import AuditEvent
 from app.domain.logged_orders import LoggedOrders
 from app.domain.logged_readings import reader_numbers
+from app.domain.logged_rows import Row
 from app.domain.pack_cells import Numbering, as_text, moment, overlay_name
 
-Row = Mapping[str, Any]
 Cells = dict[str, object]
 Key = tuple[str, ...]
 
@@ -36,16 +33,6 @@ class LoggedTables:
 
     rows: dict[str, list[Cells]] = field(default_factory=dict[str, list[Cells]])
     overlays: dict[str, str] = field(default_factory=dict[str, str])
-
-
-def rows_of_log(events: Iterable[AuditEvent]) -> dict[str, list[Row]]:
-    """Return table -> its rows as they were written."""
-    rows: dict[str, list[Row]] = {}
-    for event in events:
-        table, _, verb = event.action.partition(".")
-        if verb == "insert":
-            rows.setdefault(table, []).append(json.loads(event.payload))
-    return rows
 
 
 def tables_of_log(

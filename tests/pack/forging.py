@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app import __version__
 from app.actions.analysis_report import html_report
-from app.actions.pack.derived import FROM_READINGS, results_of
+from app.actions.pack.derived import FROM_READINGS, ParsedReadings, parse_pack_readings, results_of
 from app.actions.pack.figures import planned_figures
 from app.actions.pack.methods import methods_text
 from app.actions.pack.texts import texts_of
@@ -23,7 +23,7 @@ from app.domain.audit_chain import (
     event_hash,
     event_to_json,
 )
-from app.domain.logged_tables import rows_of_log
+from app.domain.logged_rows import rows_of_log
 from app.domain.study_facts import NEEDED_ACTIONS, study_facts
 
 Chain = list[AuditEvent]
@@ -86,9 +86,10 @@ class Forgery:
     def remake_derived(self) -> None:
         """Make again whatever follows from the tables and the log, as a careful forger would."""
         readings, cases = (self / "readings.csv").read_bytes(), (self / "cases.csv").read_bytes()
+        parsed = parse_pack_readings(readings, positive="BCC")
         for name, make in FROM_READINGS.items():
-            (self / name).write_bytes(make(readings, "BCC"))
-        (self / "results.json").write_bytes(results_of(readings, cases, positive="BCC")[1])
+            (self / name).write_bytes(make(readings, parsed))
+        (self / "results.json").write_bytes(results_of(parsed, cases)[1])
         settings = json.loads((self / "study.json").read_text())
 
         def rows(name: str) -> Rows:
@@ -108,14 +109,14 @@ class Forgery:
         )
         for name, text in texts_of(facts):
             (self / name).write_text(text)
-        self.remake_report(readings, cases, methods_text(facts))
+        self.remake_report(parsed, cases, methods_text(facts))
 
-    def remake_report(self, readings: bytes, cases: bytes, methods: str) -> None:
-        results, _ = results_of(readings, cases, positive="BCC")
+    def remake_report(self, parsed: ParsedReadings, cases: bytes, methods: str) -> None:
+        results, _ = results_of(parsed, cases)
         if results is not None:
             figures = [
                 (figure.shows, (self / figure.name).read_bytes())
-                for figure in planned_figures(readings, results)
+                for figure in planned_figures(parsed, results)
                 if figure.name.endswith(".svg") and (self / figure.name).exists()
             ]
             (self / "report.html").write_text(html_report(results, figures, methods=methods))

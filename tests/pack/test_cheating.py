@@ -18,7 +18,7 @@ from app.actions.verify_pack import verify_pack
 from app.domain.audit_chain import AuditEvent
 from app.domain.errors import InvalidInput
 from app.domain.logged_digest import data_sha256_of_log
-from app.domain.logged_tables import rows_of_log
+from app.domain.logged_rows import rows_of_log
 from tests.conftest import Cast
 from tests.pack.conftest import export
 from tests.pack.forging import Chain, Forgery, Rows, rehashed, renumbered

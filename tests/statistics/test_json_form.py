@@ -9,7 +9,7 @@ from json_form import departures, form_of
 from reference_data import FOLDER
 from study_cast import random_rows
 
-from app.actions.analyse_file import AnalysisOptions, analyse_content, as_text
+from app.actions.analyse_file import AnalysisOptions, analyse_content, as_text, read_file
 from app.actions.convert_readings import as_imrmc
 
 OWN = (
@@ -37,7 +37,8 @@ def wide() -> bytes:
 
 
 def imrmc() -> bytes:
-    return as_imrmc(own_export(), "r.csv", AnalysisOptions())
+    options = AnalysisOptions()
+    return as_imrmc(read_file(own_export(), "r.csv", options), options)
 
 
 FILES: dict[str, tuple[bytes, AnalysisOptions]] = {

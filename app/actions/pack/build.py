@@ -18,7 +18,7 @@ from app.actions.export_study import check_frozen, counted_csv, others_csv, read
 from app.actions.pack import tables
 from app.actions.pack.check_fixed import LOADERS, loader
 from app.actions.pack.codebook import codebook_chunks
-from app.actions.pack.derived import imrmc_of, results_of, wide_chunks
+from app.actions.pack.derived import imrmc_of, parse_pack_readings, results_of, wide_chunks
 from app.actions.pack.figures import draw_figures
 from app.actions.pack.manifest import PACK_VERSION, Manifest, files_digest, manifest_bytes
 from app.actions.pack.methods import methods_text
@@ -32,7 +32,7 @@ from app.db.studies import Study
 from app.domain.access import Account
 from app.domain.audit_chain import Anchor, event_to_json
 from app.domain.errors import Conflict, NotFound
-from app.domain.logged_tables import rows_of_log
+from app.domain.logged_rows import rows_of_log
 from app.domain.study_facts import NEEDED_ACTIONS, history_of, study_facts
 from app.signing import HeadSigner
 from app.statistics.study import StudyAnalysis
@@ -205,11 +205,12 @@ def _put_results(
     put: _Writer, readings: bytes, cases: bytes, study: Study
 ) -> tuple[StudyAnalysis | None, dict[str, Any], list[tuple[str, bytes]]]:
     """Write results and figures; return the analysis, results.json, and the drawings for a page."""
-    found, text = results_of(readings, cases, positive=study.positive_class)
+    parsed = parse_pack_readings(readings, positive=study.positive_class)
+    found, text = results_of(parsed, cases)
     put("results.json", text)
-    put("readings.imrmc", imrmc_of(readings, positive=study.positive_class))
+    put("readings.imrmc", imrmc_of(parsed))
     drawn: list[tuple[str, bytes]] = []
-    for figure in draw_figures(readings, found) if found is not None else ():
+    for figure in draw_figures(parsed, found) if found is not None else ():
         put(figure.name, figure.content)
         if figure.name.endswith(".svg"):
             drawn.append((figure.shows, figure.content))

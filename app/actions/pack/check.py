@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from app.actions.pack.codebook import TABLES
@@ -34,15 +34,20 @@ class Check:
             self.problems.append(f"{name}: it is not UTF-8 text")
             return ""
 
-    def table(self, name: str) -> list[dict[str, str]]:
-        """Return the rows of a table that is there; other columns than a pack's are a problem."""
+    def lines(self, name: str) -> Iterator[str]:
+        """Give the lines of a text one by one; raises UnicodeDecodeError where it is none."""
+        with self.source.open(name) as file:
+            for line in file:
+                yield line.decode().removesuffix("\n")
+
+    def table(self, name: str) -> Iterator[dict[str, str]]:
+        """Give the rows of a table that is there; other columns than a pack's are a problem."""
         if name not in self.digests:
-            return []
+            return
         reader = csv.DictReader(io.StringIO(self.text(name), newline=""), restkey="", restval="")
-        rows = list(reader)
         if list(reader.fieldnames or ()) != [column[0] for column in TABLES[name]]:
             self.add(name, ["its columns are not those of a pack"])
-        return rows
+        yield from reader
 
     def add(self, name: str, found: Iterable[str]) -> None:
         """Note the problems of one file, the first of them in full."""

@@ -5,7 +5,12 @@ import json
 
 from app.actions.analysis_report import html_report
 from app.actions.pack.check import Check
-from app.actions.pack.derived import FROM_READINGS, results_of
+from app.actions.pack.derived import (
+    FROM_READINGS,
+    ParsedReadings,
+    parse_pack_readings,
+    results_of,
+)
 from app.actions.pack.figures import planned_figures
 from app.actions.pack.source import read_whole
 from app.domain.same_numbers import differences
@@ -16,23 +21,24 @@ from app.statistics.study import StudyAnalysis
 def check_derived(check: Check) -> None:
     """Make the wide table, the iMRMC file and the results again from the readings."""
     readings = read_whole(check.source, "readings.csv")
+    parsed = parse_pack_readings(readings, positive=check.manifest.positive)
     for name, make in FROM_READINGS.items():
         if name not in check.digests:
             continue
         try:
-            made = make(readings, check.manifest.positive)
+            made = make(readings, parsed)
         except (ValueError, KeyError) as fault:
             check.problems.append(f"readings.csv: {name} cannot be made from it ({fault!r})")
             continue
         if hashlib.sha256(made).hexdigest() != check.digests[name]:
             check.problems.append(f"{name}: it is not what readings.csv gives")
     if "results.json" in check.digests:
-        _check_results(check, readings)
+        _check_results(check, parsed)
 
 
-def _check_results(check: Check, readings: bytes) -> None:
+def _check_results(check: Check, parsed: ParsedReadings) -> None:
     cases = read_whole(check.source, "cases.csv") if "cases.csv" in check.digests else b""
-    results, made = results_of(readings, cases, positive=check.manifest.positive)
+    results, made = results_of(parsed, cases)
     try:
         found: object = parse_json(check.text("results.json"))
     except ValueError as fault:
@@ -44,14 +50,16 @@ def _check_results(check: Check, readings: bytes) -> None:
         "readings-wide.csv and readings.imrmc (to the byte)"
     )
     if results is not None and check.methods is not None:
-        _check_report(check, readings, results, check.methods)
+        _check_report(check, parsed, results, check.methods)
 
 
-def _check_report(check: Check, readings: bytes, results: StudyAnalysis, methods: str) -> None:
+def _check_report(
+    check: Check, parsed: ParsedReadings, results: StudyAnalysis, methods: str
+) -> None:
     """Write the report again around the pack's own figures, which are not drawn again."""
     figures = [
         (figure.shows, read_whole(check.source, figure.name))
-        for figure in planned_figures(readings, results)
+        for figure in planned_figures(parsed, results)
         if figure.name in check.digests and figure.name.endswith(".svg")
     ]
     made = html_report(results, figures, methods=methods).encode()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from app import __version__
@@ -17,28 +17,30 @@ from app.domain.counted import BESIDE
 from app.domain.logged_digest import NOT_FROZEN, data_sha256_of_log
 from app.domain.logged_orders import orders_of_log
 from app.domain.logged_readings import readings_of_log
+from app.domain.logged_rows import Row, rows_of_log
 from app.domain.logged_tables import (
     KEYS,
     Cells,
     LoggedTables,
     models_of_log,
-    rows_of_log,
     tables_of_log,
     viewing_of_log,
 )
 from app.domain.strict_json import parse_json
-from app.domain.study_facts import NEEDED_ACTIONS, Row, history_of, study_facts
+from app.domain.study_facts import NEEDED_ACTIONS, history_of, study_facts
 
 OTHERS = "readings_not_counted.csv"
 _Models = Mapping[str, Row]
+_Rows = Mapping[str, list[Row]]
 
 
 def check_against_log(check: Check, events: list[AuditEvent]) -> None:
     """Compare everything that the log tells; its chain was found whole before."""
     try:
         _check_export_event(check, events)
-        study, models = _check_study(check, events)
-        _check_tables(check, events, models)
+        rows = rows_of_log(events)
+        study, models = _check_study(check, events, rows)
+        _check_tables(check, events, rows, models)
         _check_texts(check, events, study, models)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as fault:
         # A log whose hashes are right may still be somebody's invention.
@@ -60,7 +62,7 @@ def _check_export_event(check: Check, events: list[AuditEvent]) -> None:
     check.checked.append(f"{len(logged)} files against the log's own event of this export")
 
 
-def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
+def _check_study(check: Check, events: list[AuditEvent], rows: _Rows) -> tuple[Row, _Models]:
     """Compare manifest.json and study.json with the study's last event; return study and models."""
     last = [event for event in events if event.action in {"study.insert", "study.update"}]
     payload = _payload(last[-1]) if last else {}
@@ -75,7 +77,7 @@ def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
     for name, (one, other) in said.items():
         if one != other:
             check.problems.append(f"manifest.json: {name} is {one!r}, the log says {other!r}")
-    _check_frozen(check, events, logged)
+    _check_frozen(check, rows, logged)
     try:
         found = cast("dict[str, Any]", parse_json(check.text("study.json")))
         models = {str(model["id"]): dict(model) for model in found["models"]}
@@ -83,7 +85,7 @@ def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
         history = history_of(
             rows_of_log(event for event in events if event.action in NEEDED_ACTIONS)
         )
-        bound = models_of_log(rows_of_log(events))
+        bound = models_of_log(rows)
         for model in sorted(bound.keys() | models.keys()) if bound else ():
             if not _is_bound(models.get(model, {}), bound.get(model, {})):
                 check.problems.append(f"study.json: model {model} is not the one the log binds")
@@ -99,9 +101,9 @@ def _check_study(check: Check, events: list[AuditEvent]) -> tuple[Row, _Models]:
     return logged, models
 
 
-def _check_frozen(check: Check, events: list[AuditEvent], study: Row) -> None:
+def _check_frozen(check: Check, rows: _Rows, study: Row) -> None:
     """Compute the digest of the data again from the log, as unblinding did from the tables."""
-    if data_sha256_of_log(rows_of_log(events)) != study.get("data_sha256"):
+    if data_sha256_of_log(rows) != study.get("data_sha256"):
         check.problems.append(f"audit.jsonl: {NOT_FROZEN}")
     check.checked.append(
         "the digest that unblinding froze, computed again from the log's readings, corrections and "
@@ -119,12 +121,11 @@ def _is_bound(model: Row, bound: Row) -> bool:
     )
 
 
-def _check_tables(check: Check, events: list[AuditEvent], models: _Models) -> None:
+def _check_tables(check: Check, events: list[AuditEvent], rows: _Rows, models: _Models) -> None:
     orders = orders_of_log(events)
-    rows = rows_of_log(events)
     bound = models_of_log(rows)
     logged = tables_of_log(rows, orders, overlays=check.manifest.overlays)
-    readings = readings_of_log(events)
+    readings = readings_of_log(events, rows, orders)
     check.add("audit.jsonl", readings.problems)
     cells = [{"reading_id": name, **cells} for name, cells in readings.cells.items()]
     logged.rows["readings.csv"] = sorted(cells, key=_place)
@@ -141,9 +142,9 @@ def _check_tables(check: Check, events: list[AuditEvent], models: _Models) -> No
     )
     _add_models_and_simulated(check, logged, bound, models)
     for name, expected in logged.rows.items():
-        found = check.table(name)
-        check.add(name, _compare_rows(name, found, expected))
-        check.checked.append(f"{len(found)} rows of {name} against the log, cell by cell")
+        found, problems = _compare_rows(name, check.table(name), expected)
+        check.add(name, problems)
+        check.checked.append(f"{found} rows of {name} against the log, cell by cell")
     for name, digest in logged.overlays.items():
         if check.digests.get(name) != digest:
             check.problems.append(f"{name}: it is not the map that was stored when it was made")
@@ -162,7 +163,7 @@ def _check_texts(check: Check, events: list[AuditEvent], study: Row, models: _Mo
         rows_of_log(event for event in events if event.action in NEEDED_ACTIONS),
         study=study,
         models=models,
-        readers=check.table("readers.csv"),
+        readers=list(check.table("readers.csv")),
         results=json.loads(check.text("results.json")),
         places=Counter((row["case_id"], row["arm"]) for row in check.table("allocation.csv")),
         uncounted=Counter(row["not_counted_because"] for row in check.table(OTHERS)),
@@ -209,32 +210,42 @@ def _add_models_and_simulated(
     )
 
 
-def _compare_rows(name: str, found: list[dict[str, str]], expected: list[Cells]) -> Iterator[str]:
-    """Compare both ways, by the columns that name a row; then the order of the rows."""
+def _compare_rows(
+    name: str, found: Iterable[dict[str, str]], expected: list[Cells]
+) -> tuple[int, list[str]]:
+    """Compare both ways, by the columns that name a row; then the order of the rows.
+
+    Returns how many rows were found, and what is wrong.
+    """
     key = KEYS[name]
     wanted = {tuple(str(safe_cell(cells[part])) for part in key): cells for cells in expected}
     seen: list[tuple[str, ...]] = []
+    problems: list[str] = []
+    line = 1
     for line, row in enumerate(found, start=2):
         named = tuple(row.get(part, "") for part in key)
         cells = wanted.get(named)
         if cells is None:
-            yield f"row {line} ({' '.join(named)}) is not in the log"
+            problems.append(f"row {line} ({' '.join(named)}) is not in the log")
             continue
         seen.append(named)
-        for column, value in cells.items():
-            if row.get(column) != str(safe_cell(value)):
-                yield (
-                    f"row {line} ({' '.join(named)}): {column} is {row.get(column)!r}, "
-                    f"the log says {str(value)!r}"
-                )
+        problems += [
+            f"row {line} ({' '.join(named)}): {column} is {row.get(column)!r}, "
+            f"the log says {str(value)!r}"
+            for column, value in cells.items()
+            if row.get(column) != str(safe_cell(value))
+        ]
         if "" in row:
-            yield f"row {line} has more cells than columns"
-    for lost in sorted(wanted.keys() - set(seen)):
-        yield f"the row {' '.join(lost)} of the log is missing"
+            problems.append(f"row {line} has more cells than columns")
+    problems += [
+        f"the row {' '.join(lost)} of the log is missing"
+        for lost in sorted(wanted.keys() - set(seen))
+    ]
     if len(seen) != len(set(seen)):
-        yield "a row stands in it twice"
+        problems.append("a row stands in it twice")
     elif seen != list(wanted)[: len(seen)]:
-        yield "its rows do not stand in their order"
+        problems.append("its rows do not stand in their order")
+    return line - 1, problems
 
 
 def _place(cells: Cells) -> tuple[int, int, bool]:

@@ -1,10 +1,12 @@
-"""The figures of a pack, from the bytes of readings.csv."""
+"""The figures of a pack, from the rows of readings.csv."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from app.actions.analyse_file import AnalysisOptions, read_file, table_of
+from app.actions.analyse_file import table_of
+from app.actions.pack.derived import ParsedReadings
+from app.domain.errors import InvalidInput
 from app.statistics.figures import Form, roc_figure
 from app.statistics.flow_figure import reclassification_figure
 from app.statistics.study import StudyAnalysis
@@ -29,10 +31,11 @@ class DrawnFigure:
     content: bytes
 
 
-def planned_figures(content: bytes, results: StudyAnalysis) -> Iterator[PlannedFigure]:
+def planned_figures(parsed: ParsedReadings, results: StudyAnalysis) -> Iterator[PlannedFigure]:
     """Plan the figures: of all readers as SVG and PDF, of each reader as SVG."""
-    options = AnalysisOptions(positive=results.positive)
-    table = table_of(read_file(content, "readings.csv", options), options)
+    if isinstance(parsed.found, InvalidInput):  # there are no results of such readings
+        raise parsed.found
+    table = table_of(parsed.found, parsed.options)
     about = f"positive class {results.positive}"
     sha256 = results.data.sha256
     together = (
@@ -61,9 +64,9 @@ def planned_figures(content: bytes, results: StudyAnalysis) -> Iterator[PlannedF
             yield PlannedFigure(path, about_reader, partial(draw, form="svg"))
 
 
-def draw_figures(content: bytes, results: StudyAnalysis) -> Iterator[DrawnFigure]:
+def draw_figures(parsed: ParsedReadings, results: StudyAnalysis) -> Iterator[DrawnFigure]:
     """Draw the figures that the readings make."""
-    for figure in planned_figures(content, results):
+    for figure in planned_figures(parsed, results):
         try:
             drawn = figure.draw()
         except ValueError:  # these readings do not make it
