@@ -1,11 +1,13 @@
 """Letters to the people of a study: sent where a mail server is set, else to be passed on."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from app.db.people import WrittenLetter
 from app.db.results import record_event
 from app.db.session import Connection
 from app.db.studies import Study
@@ -19,6 +21,7 @@ from app.settings import MailSettings
 
 LONGEST_SUBJECT = 200
 LONGEST_TEXT = 20_000
+SAME_WORDS = timedelta(days=1)  # within which the same words do not go out twice
 Kind = Literal["invitation", "reminder", "message"]
 
 _INVITED = {
@@ -142,6 +145,23 @@ def deliver(mail: MailSettings | None, message: Message) -> Delivery:
     return Delivery(message, sent=True, sentence=said("Sent to {to}.", to=message.to))
 
 
+def sent_of_late(
+    letters: Mapping[UUID, Message], written: Iterable[WrittenLetter], *, now: datetime
+) -> dict[UUID, datetime]:
+    """Return reader -> when these very words last went out to them, where that is within a day.
+
+    A page that is loaded again sends its form again; a reader is not to get a letter twice by it.
+    """
+    return {
+        each.reader_id: each.at
+        for each in written
+        if each.sent
+        and now - each.at < SAME_WORDS
+        and each.reader_id in letters
+        and each.text_sha256 == _digest(letters[each.reader_id])
+    }
+
+
 def deliver_all(mail: MailSettings | None, messages: Sequence[Message]) -> list[Delivery]:
     """Send letters one by one; once the server takes none, the others are to be passed on.
 
@@ -172,6 +192,10 @@ def record_delivery(
             "kind": kind,
             "to": to,
             "by": str(by.id),
-            "sha256": hashlib.sha256(delivery.message.text.encode()).hexdigest(),
+            "sha256": _digest(delivery.message),
         },
     )
+
+
+def _digest(message: Message) -> str:
+    return hashlib.sha256(message.text.encode()).hexdigest()

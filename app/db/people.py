@@ -62,6 +62,17 @@ class Member:
     changed_at: datetime | None
 
 
+@dataclass(frozen=True)
+class WrittenLetter:
+    """That a reader was reminded or written to; of the words the log keeps their digest alone."""
+
+    reader_id: UUID
+    kind: str  # reminder or message
+    sent: bool  # else its text was given to be passed on
+    text_sha256: str
+    at: datetime
+
+
 _READERS = """
     SELECT e.reader_id, a.name, a.email, a.simulated, e.enrolled_at,
            coalesce(m.active, true) AS active,
@@ -95,6 +106,11 @@ def readers_of(connection: Connection, study: UUID) -> list[ReaderRow]:
         _READERS + "ORDER BY a.simulated, a.name, e.reader_id",
         {"study": study},
     )
+
+
+def letters_written(connection: Connection, study: UUID) -> list[WrittenLetter]:
+    """Return the letters that were written to a study's readers, the newest last."""
+    return fetch_all(connection, WrittenLetter, "SELECT * FROM letters_written(%s)", [study])
 
 
 def reader_of(connection: Connection, study: UUID, reader: UUID) -> ReaderRow | None:

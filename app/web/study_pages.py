@@ -17,7 +17,7 @@ from app.db.adjudication import AdjudicatedCase, AdjudicatedStudy
 from app.db.audit import AuditedStudy, LoggedEvent
 from app.db.case_readings import LockedReading
 from app.db.monitor import CaseCoverage, ReaderPace
-from app.db.people import ConsentText, Member, Profile, ReaderRow
+from app.db.people import ConsentText, Member, Profile, ReaderRow, WrittenLetter
 from app.db.protocols import WashoutOverride
 from app.db.readings import ReaderStudy
 from app.db.studies import OpenInvitation, Study
@@ -76,6 +76,8 @@ class ReaderPage(Page):
     number: int | None = None  # of the case, as the reader sees it, whose readings are asked for
     readings: list[LockedReading] = field(default_factory=list[LockedReading])
     delivery: Delivery | None = None
+    written: WrittenLetter | None = None  # the last letter, this one or an earlier
+    sent_before: datetime | None = None  # when the same text went out, which was not sent again
     subject: str = ""
     text: str = ""
     days: str = ""  # what was typed in a refused form
@@ -91,6 +93,7 @@ class BehindReader:
     reader: ReaderRow
     pace: ReaderPace
     letter: Message
+    reminded: WrittenLetter | None  # the last time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,9 @@ class LettersPage(Page):
     sends_mail: bool  # a mail server is set
     now: datetime
     deliveries: list[Delivery] = field(default_factory=list[Delivery])  # just made
+    sent_before: dict[str, datetime] = field(  # address -> when it got the same words, not again
+        default_factory=dict[str, datetime]
+    )
     subject: str = ""
     text: str = ""
 

@@ -246,6 +246,7 @@ FUNCTIONS = {
         "coordinates",
         "in_my_studies",
         "last_seen",
+        "letters_written",
         "record_event",
         "seen_before_in",
         "seen_elsewhere",

@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message as Letter
 from email.policy import default
@@ -305,6 +306,58 @@ def test_p8_the_log_keeps_that_a_letter_was_written_and_not_its_words(
     assert str(site.cast.rita.id) in payload
     assert "secret" not in payload
     assert "rita@" not in payload
+
+
+def test_the_same_words_do_not_go_out_twice_within_a_day(
+    site: Site, postbox: tuple[Postbox, MailSettings]
+) -> None:
+    """What a page sends that is loaded again, for many readers and for one."""
+    box, mail = postbox
+    cora = with_mail(site, mail).browser(site.cast.cora)
+    page, one = "/studies/bcc-sk/letters", f"/studies/bcc-sk/readers/{site.cast.rita.id}/messages"
+    form = {"kind": "message", "subject": "Thank you", "text": "We close on Friday."}
+    assert "Sent to rita@example.org." in cora.post(one, data=form).text
+    assert "Not sent again: the same text went out on" in cora.post(one, data=form).text
+    both = cora.post(page, data=form).text
+    assert "Sent to 1 reader: rolf@example.org." in both
+    assert "Not sent again to 1 reader" in both
+    assert "rita@example.org. The same text" in both
+    again = cora.post(page, data=form).text
+    assert "Not sent again to 2 readers" in again
+    assert "Sent to" not in again
+    assert [letter["To"] for letter in box.letters] == ["rita@example.org", "rolf@example.org"]
+    cora.post(one, data={**form, "text": "We close on Monday."})
+    site.clock.now = datetime.now(UTC) + timedelta(hours=25)
+    cora = site.browser(site.cast.cora)
+    assert "Sent to 2 readers" in cora.post(page, data=form).text
+    assert len(box.letters) == 5
+
+
+def test_a_reminder_is_not_repeated_until_the_reader_has_gone_on(
+    site: Site, postbox: tuple[Postbox, MailSettings]
+) -> None:
+    box, mail = postbox
+    cora = with_mail(site, mail).browser(site.cast.cora)
+    page = "/studies/bcc-sk/letters"
+    assert cora.get(page).text.count(">none</td>") == 2, "nobody was reminded yet"
+    cora.post(page, data={"kind": "reminder"})
+    finish(site.cast, site.cast.rita)
+    answer = cora.post(page, data={"kind": "reminder"}).text
+    assert "Sent to 1 reader: rita@example.org." in answer
+    assert "Not sent again to 1 reader" in answer
+    assert ">none</td>" not in answer
+    assert [letter["To"] for letter in box.letters].count("rolf@example.org") == 1
+    shown = cora.get(f"/studies/bcc-sk/readers/{site.cast.rita.id}").text
+    assert "<dt>Last letter</dt>" in shown
+    assert "pass on" not in shown
+
+
+def test_a_letter_given_to_pass_on_is_said_to_be_and_is_given_again(site: Site) -> None:
+    cora = site.browser(site.cast.cora)
+    for _ in range(2):
+        answer = cora.post("/studies/bcc-sk/letters", data={"kind": "reminder"}).text
+        assert "To be passed on: 2" in answer
+    assert answer.count("given to you to pass on") == 2
 
 
 def test_without_a_mail_server_the_text_is_handed_over(site: Site) -> None:

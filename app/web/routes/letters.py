@@ -1,6 +1,8 @@
 """Letters to many readers at once: remind who is behind, or write to everybody who reads."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
@@ -47,7 +49,7 @@ def write_letters(
     with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         page = _page(request, connection, viewer, code)
         if kind == "reminder":
-            letters = {str(row.reader.reader_id): row.letter for row in page.behind}
+            letters = {row.reader.reader_id: row.letter for row in page.behind}
         else:
             try:
                 letters = _to_all(connection, page.study, subject, text)
@@ -62,19 +64,30 @@ def write_letters(
                     problem=refusal.sentence,
                 )
                 return render(page, status=refusal.status)
-    made = write_messages.deliver_all(services.settings.mail, list(letters.values()))
+        before = write_messages.sent_of_late(
+            letters, people.letters_written(connection, page.study.id), now=services.clock()
+        )
+    new = {person: letter for person, letter in letters.items() if person not in before}
+    made = write_messages.deliver_all(services.settings.mail, list(new.values()))
     with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
-        for person, delivery in zip(letters, made, strict=True):
+        for person, delivery in zip(new, made, strict=True):
             write_messages.record_delivery(
-                connection, study=page.study.id, kind=kind, to=person, delivery=delivery, by=viewer
+                connection,
+                study=page.study.id,
+                kind=kind,
+                to=str(person),
+                delivery=delivery,
+                by=viewer,
             )
-        return render(_page(request, connection, viewer, code, deliveries=made))
+        page = _page(request, connection, viewer, code, deliveries=made)
+        sent_before = {letters[person].to: at for person, at in before.items()}
+        return render(replace(page, sent_before=sent_before))
 
 
-def _to_all(connection: Connection, study: Study, subject: str, text: str) -> dict[str, Message]:
+def _to_all(connection: Connection, study: Study, subject: str, text: str) -> dict[UUID, Message]:
     """Return reader -> the coordinator's letter; raises InvalidInput."""
     return {
-        str(row.reader_id): write_messages.own_message(email=row.email, subject=subject, text=text)
+        row.reader_id: write_messages.own_message(email=row.email, subject=subject, text=text)
         for row in people.readers_of(connection, study.id)
         if row.active and not row.simulated
     }
@@ -99,6 +112,11 @@ def _page(
         row for row in people.readers_of(connection, study.id) if row.active and not row.simulated
     ]
     behind = [row for row in persons if paces[row.reader_id].pace.missing]
+    reminded = {
+        each.reader_id: each
+        for each in people.letters_written(connection, study.id)
+        if each.kind == "reminder"
+    }
     chosen = languages.languages_of(connection, [row.reader_id for row in behind])
     return LettersPage(
         viewer=viewer,
@@ -118,6 +136,7 @@ def _page(
                     language=write_messages.language_of_letter(chosen.get(row.reader_id)),
                     by=viewer,
                 ),
+                reminded.get(row.reader_id),
             )
             for row in behind
             if study.state == "open" and not paces[row.reader_id].waits(now)

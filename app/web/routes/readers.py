@@ -200,6 +200,12 @@ def write_to_reader(
                 problem=refusal.sentence,
             )
             return render(page, status=refusal.status)
+        written = people.letters_written(connection, page.study.id)
+        before = write_messages.sent_of_late(
+            {person: letter}, written, now=services_of(request).clock()
+        )
+        if person in before:
+            return render(replace(page, subject="", text="", sent_before=before[person]))
     delivery = _deliver(request, viewer, page.study, kind, letter, to=str(person))
     with database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
         return render(_reader_page(connection, viewer, code, person, delivery=delivery))
@@ -333,6 +339,7 @@ def _reader_page(
     overrides = [row for row in every if row.reader_id == reader]
     paces = {row.reader_id: row for row in monitor.paces_of(connection, study.id)}
     found = manage_people.find_reader(connection, study=study, reader=reader)
+    written = people.letters_written(connection, study.id)
     return ReaderPage(
         viewer=viewer,
         problem=problem,
@@ -348,6 +355,7 @@ def _reader_page(
         if number is None
         else case_readings.readings_at(connection, study.id, reader, number),
         delivery=delivery,
+        written=next((each for each in reversed(written) if each.reader_id == reader), None),
         subject=subject,
         text=text,
         days=days,
