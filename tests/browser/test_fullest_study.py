@@ -18,6 +18,12 @@ OUT_OF_SIGHT = """() => {
         .map(([name, at]) => `${name} ${at.top} to ${at.bottom}, lock at ${lock.top}`); }"""
 
 
+# The part of the room that takes the most of the screen.
+LARGEST = """() => [...document.querySelectorAll(".stage, .panel")]
+    .map((at) => [at.className, at.getBoundingClientRect()])
+    .sort(([, one], [, other]) => other.width * other.height - one.width * one.height)[0][0]"""
+
+
 def at_the_first_case(rita: Person) -> Page:
     for name in walk(rita):
         if name == "unaided, nothing chosen":
@@ -25,12 +31,23 @@ def at_the_first_case(rita: Person) -> Page:
     return rita.page
 
 
-@pytest.mark.parametrize("size", ["hospital", "large"])
+SCREENS = {
+    "large": (1920, 1080),
+    "hospital": SIZES["hospital"][:2],
+    "hospital, in a browser with its bars": (1366, 650),
+    "tablet": SIZES["tablet"][:2],
+    "tablet, in a browser with its bars": (1024, 700),
+    "tablet upright": SIZES["tablet-upright"][:2],
+    "newer tablet upright": (820, 1180),
+}
+
+
+@pytest.mark.parametrize("screen", SCREENS)
 def test_all_that_must_be_answered_is_in_sight_without_scrolling(
-    database: Database, storage: Storage, browser: Browser, size: str
+    database: Database, storage: Storage, browser: Browser, screen: str
 ) -> None:
     """With the record, the management question and a comment, before the lock and after it."""
-    width, height, _by = (SIZES | {"large": (1920, 1080, "mouse")})[size]
+    width, height = SCREENS[screen]
     cast = study_in_full(database, storage)
     with serving(cast.database, cast.storage, browser) as site, site.person() as rita:
         rita.page.set_viewport_size({"width": width, "height": height})
@@ -40,6 +57,7 @@ def test_all_that_must_be_answered_is_in_sight_without_scrolling(
         see(page, "revealed")
         assert page.locator(".opinion, .first-call").count() == 2
         assert page.evaluate(OUT_OF_SIGHT) == []
+        assert page.evaluate(LARGEST) == "stage", "what must be answered does not crowd the image"
 
 
 def test_a_call_with_the_management_question_takes_three_keys(

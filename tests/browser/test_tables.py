@@ -1,10 +1,13 @@
 """Tables sorted by a heading and filtered by a word, by keys alone; forced colours; paper."""
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Person, Site
+from tests.browser.conftest import Person, Site, serving
 from tests.browser.test_access_for_all import breaches
 from tests.browser.test_reading_room import answer, see_opinion, start
+from tests.conftest import Cast
+from tests.reading.steps import finish, unblind
 
 
 def first_column(page: Page, table: str) -> list[str]:
@@ -95,3 +98,90 @@ def test_on_paper_tables_keep_their_headings_and_buttons_are_left_away(site: Sit
         expect(cora.page.locator("#readers-table .sort").first).to_be_visible()
         expect(cora.page.get_by_role("button", name="Sign out")).to_be_hidden()
         expect(cora.page.locator(".languages")).to_be_hidden()
+
+
+def read_by_both(cast: Cast) -> None:
+    for reader in (cast.rita, cast.rolf):
+        for _ in range(6):
+            finish(cast, reader)
+
+
+# How far the last column of each table stands outside of its box.
+CUT_OFF = """() => [...document.querySelectorAll(".wide")]
+    .map((box) => [box.querySelector("table").id || box.getAttribute("aria-labelledby"),
+        box.scrollWidth - box.clientWidth])
+    .filter(([, over]) => over > 0)"""
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_on_a_tablet_held_upright_no_table_of_readers_is_cut_off(
+    cast: Cast, browser: Browser, locale: str
+) -> None:
+    """The tables of a study under way, then those of its results, with their twelve columns."""
+    read_by_both(cast)
+    with (
+        serving(cast.database, cast.storage, browser) as site,
+        site.person(locale=locale, has_touch=True) as cora,
+    ):
+        cora.page.set_viewport_size({"width": 768, "height": 1024})
+        cora.sign_in("cora@example.org")
+        for path, tables in (("readers", 1), ("monitor", 2), ("results", 8)):
+            if path == "results":
+                unblind(cast)
+            cora.goto(f"/studies/bcc-sk/{path}")
+            assert cora.page.locator(".wide table:visible").count() >= tables, path
+            assert cora.page.evaluate(CUT_OFF) == [], path
+
+
+def test_figures_are_there_to_be_printed_before_anybody_scrolled_to_them(
+    cast: Cast, browser: Browser
+) -> None:
+    read_by_both(cast)
+    unblind(cast)
+    with serving(cast.database, cast.storage, browser) as site, site.person() as cora:
+        page = cora.page
+        cora.sign_in("cora@example.org")
+        cora.goto("/studies/bcc-sk/results")
+        page.wait_for_load_state("networkidle")
+        figures = page.locator(".figures img")
+        assert figures.count() >= 6
+        assert figures.evaluate_all("all => all.filter((one) => !one.naturalWidth).length") == 0
+        assert page.evaluate("scrollY") == 0
+        # With more readers folds are closed: opening one fetches all that it holds.
+        figures.evaluate_all(
+            """all => { for (const one of all) {
+                const { src } = one;
+                one.removeAttribute("src");
+                one.loading = "lazy";
+                one.src = src + "?anew";
+                const fold = one.closest("details");
+                if (fold) fold.open = false; } }"""
+        )
+        fold = page.locator("details.fold", has=page.locator("img")).last
+        fold.locator("summary").click()
+        expect(fold.locator("img[loading=lazy]")).to_have_count(0)
+        page.wait_for_function(
+            """() => [...document.querySelectorAll("details[open] .figures img")]
+                .every((one) => one.naturalWidth)"""
+        )
+
+
+def test_on_paper_no_table_of_the_results_is_wider_than_the_sheet(
+    cast: Cast, browser: Browser
+) -> None:
+    """A4 upright between its margins is 186 mm wide: 703 CSS pixels."""
+    read_by_both(cast)
+    unblind(cast)
+    with serving(cast.database, cast.storage, browser) as site, site.person() as cora:
+        page = cora.page
+        cora.sign_in("cora@example.org")
+        page.set_viewport_size({"width": 703, "height": 1000})
+        page.emulate_media(media="print")
+        for path in ("results", "readers", "monitor", "audit", "cases"):
+            cora.goto(f"/studies/bcc-sk/{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 703, path
+        expect(page.locator("main")).to_be_visible()
+        cora.goto("/studies/bcc-sk/readers")
+        expect(page.locator("#invite")).to_be_hidden()
+        bar = page.locator("#readers-table progress").first
+        assert bar.evaluate("at => getComputedStyle(at).printColorAdjust") == "exact"
