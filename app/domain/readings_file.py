@@ -55,7 +55,7 @@ def parse_readings(
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        problems.add("This is not UTF-8 text; save the file as UTF-8.", line)
+        problems.add("This is not UTF-8 text; in Excel choose Save as, CSV UTF-8.", line)
         return _refused("unknown", problems)
     if is_imrmc(text):
         form, own, rows = "iMRMC", False, imrmc_rows(text, problems)
