@@ -81,8 +81,9 @@ def roc_figure(
     if reader not in study.readers:
         raise ValueError(f"There is no reader {reader} in these readings.")
     r = study.readers.index(reader)
-    figure = Figure(figsize=(5.2, 5.6), layout="constrained")
-    axes = figure.add_subplot()
+    # Margins that fit what always stands there: to find them would draw each figure twice.
+    figure = Figure(figsize=(5.2, 5.6))
+    axes = figure.add_axes((0.12, 0.08, 0.86, 0.84))
     _frame(axes, study)
     for m, name in enumerate(study.modalities):
         readings = Readings(study.truth, study.called[m, r], study.scores[m, r])

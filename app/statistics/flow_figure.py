@@ -27,8 +27,11 @@ def reclassification_figure(results: StudyAnalysis, reader: str, *, form: Form =
     found = next((each for each in results.readers if each.reader == reader), None)
     if found is None or found.comparison is None or found.comparison.n == 0:
         raise ValueError(f"Reader {reader} has no calls in both modalities.")
-    figure = Figure(figsize=(7.6, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(7.6, 3.8))  # margins as in figures.py
+    left, right = (
+        figure.add_axes((0.01, 0.07, 0.48, 0.77)),
+        figure.add_axes((0.51, 0.07, 0.48, 0.77)),
+    )
     counts = found.comparison.reclassification
     names = (results.modalities[0], results.modalities[1])
     _alluvial(left, counts.events, counts, names, right_at=1, title=results.positive)
