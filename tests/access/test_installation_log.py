@@ -9,7 +9,8 @@ from app.db.session import Role
 from app.domain.access import Account, AccountRole
 from app.domain.audit_chain import event_from_json, verify_chain
 from app.domain.errors import NotAllowed
-from tests.conftest import Cast, make_account
+from tests.access.test_password_again import let_it_grow_old
+from tests.conftest import PASSWORD, Cast, make_account
 from tests.reading.steps import finish
 from tests.web.site import Site
 
@@ -47,6 +48,19 @@ def test_l6_the_file_of_it_is_a_chain_that_holds_and_looking_is_an_event(
     assert [event.action for event in events][-2:] == ["installation.viewed"] * 2
     assert events[-1].actor == str(ada.id)
     assert json.loads(events[-1].payload) == {"page": "log.jsonl"}
+
+
+def test_a14_the_file_of_it_is_given_with_the_password_alone(site: Site, ada: Account) -> None:
+    browser = site.browser(ada)
+    let_it_grow_old(site)
+    assert browser.get("/log").status_code == 200, "the page may be looked at"
+    answer = browser.get("/log.jsonl")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/confirm?next=/log.jsonl")
+    assert answer.text == ""
+    browser.post("/confirm", data={"password": PASSWORD, "next": "/log.jsonl"})
+    events = [event_from_json(line) for line in browser.get("/log.jsonl").text.splitlines()]
+    looks = [event for event in events if event.action == "installation.viewed"]
+    assert [json.loads(look.payload)["page"] for look in looks] == ["log", "log.jsonl"]
 
 
 def test_b9_nothing_of_a_study_is_in_it(site: Site, ada: Account) -> None:

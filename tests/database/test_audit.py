@@ -415,6 +415,35 @@ def test_l3_tampering_is_found(chain: Chain, tamper: Callable[[Chain], Chain]) -
     assert verify_chain(tamper(chain)).problems
 
 
+@pytest.mark.parametrize(
+    ("step", "before", "said"),
+    [
+        (
+            ("reading.insert", "unaided"),
+            ("served.insert", None),
+            "unaided of {} came before served",
+        ),
+        (
+            ("reveal.insert", None),
+            ("reading.insert", "unaided"),
+            "reveal of {} came before unaided",
+        ),
+        (("reading.insert", "aided"), ("reveal.insert", None), "aided of {} came before reveal"),
+    ],
+)
+def test_d3_l3_a_step_moved_before_the_one_it_must_follow_is_named_so(
+    chain: Chain, step: tuple[str, str | None], before: tuple[str, str | None], said: str
+) -> None:
+    """In a chain that is made anew as a whole, so that nothing but the order can tell."""
+    start, end = first(chain, *before), first(chain, *step)
+    assert start < end
+    of = json.loads(chain[end].payload)["assignment_id"]
+    assert json.loads(chain[start].payload)["assignment_id"] == of
+    moved = [*chain[:start], chain[end], *chain[start:end], *chain[end + 1 :]]
+    problems = verify_chain(rehashed(renumbered(moved))).problems
+    assert problems == [f"event {start + 1}: {said.format(of)}"]
+
+
 def cut_at_the_end(events: Chain) -> Chain:
     return events[:-2]
 

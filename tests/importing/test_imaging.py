@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -295,26 +296,52 @@ def test_i1_a_child_that_is_killed_costs_one_picture_and_the_pool_goes_on() -> N
         assert isinstance(pool.clean("c.jpg", good), CleanImage)
 
 
-@pytest.mark.parametrize("how", ["while True: pass", "import time; time.sleep(3600)"])
+LONG = 60  # seconds, on a machine that does much else beside: then the test ends the child itself
+
+
+@pytest.mark.parametrize(
+    ("how", "without"),
+    [
+        ("while True: pass", "d.signal.alarm = lambda seconds: None"),
+        ("import time; time.sleep(3600)", "pass"),
+    ],
+    ids=["computes", "waits"],
+)
 def test_i1_a_picture_that_takes_too_long_ends_its_child_alone(
-    monkeypatch: pytest.MonkeyPatch, how: str
+    monkeypatch: pytest.MonkeyPatch, how: str, without: str
 ) -> None:
-    """Whether it computes or waits: the kernel's own limits end it, made short for the test."""
+    """Whether it computes or waits: the kernel's own limits end it, made short for the test.
+
+    The limit on its waiting would end a child that computes too, so it is taken away from that one.
+    """
     script = (
         "import app.image_decoding as d, sys\n"
         "d.SECONDS = 1\n"
         f"d.clean_image = lambda data: exec({how!r})\n"
+        f"{without}\n"
         "import time\n"
         "d._confine(); d.answer(sys.stdin.buffer, sys.stdout.buffer)"
     )
     started = subprocess.Popen
+    watches: list[threading.Timer] = []
+    ended_by_us: list[str] = []
 
     def slow_child(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
-        return started([command[0], "-c", script], **options)
+        child = started([command[0], "-c", script], **options)
+
+        def end() -> None:
+            ended_by_us.append("no limit of the kernel's did")
+            child.kill()
+
+        watches.append(threading.Timer(LONG, end))
+        watches[-1].start()
+        return child
 
     with ImageCleaner(1) as pool:
         monkeypatch.setattr(subprocess, "Popen", slow_child)
         assert isinstance(pool.clean("slow.jpg", b"x"), Problem)
+        watches[0].cancel()
+        assert ended_by_us == []
         monkeypatch.undo()
         assert isinstance(pool.clean("b.jpg", hostile.saved(hostile.photograph())), CleanImage)
 
@@ -372,6 +399,10 @@ def test_the_child_holds_neither_torch_nor_the_web_application() -> None:
 def test_i1_the_child_can_open_no_file_and_take_no_more_than_its_memory() -> None:
     assert "Too many open files" in in_child("open('/etc/passwd')")
     assert "MemoryError" in in_child("bytearray(3 * 1024**3)")
+    limits = (
+        "import resource as r; print(*(r.getrlimit(x) for x in (r.RLIMIT_FSIZE, r.RLIMIT_CORE)))"
+    )
+    assert in_child(limits) == "(0, 0) (0, 0)\n", "nothing is written into a file it was handed"
 
 
 def test_i1_the_child_sees_no_secret_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:

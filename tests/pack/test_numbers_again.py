@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from math import log, sqrt
 from pathlib import Path
@@ -786,3 +787,58 @@ def test_x1_the_pack_holds_the_numbers_of_the_page(
     assert packed["readers"] == numbers["readers"]
     for part in ("data", "positive", "model", "mrmc", "agreement", "failures", "warnings"):
         assert packed[part] == numbers[part], part
+
+
+def in_report(folder: Path, number: int) -> list[list[str]]:
+    """The rows of a table of report.html, without its header."""
+    table = (folder / "report.html").read_text().split("<table>")[number + 1]
+    return [
+        [unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", row)]
+        for row in re.findall(r"<tr>(<td>.*?)</tr>", table)
+    ]
+
+
+def bracketed(value: float, low: float, high: float, *, sign: str = "") -> str:
+    return f"{value:{sign}.15f} ({told(low)} to {told(high)})"
+
+
+def test_x1_the_packs_report_prints_these_numbers_too(
+    folder: Path, read: dict[str, dict[str, Read]]
+) -> None:
+    accuracy, differences, improved = [], [], []
+    for reader in NAMES:
+        for arm in ARMS:
+            rows = list(read[reader][arm].values())
+            row = [reader, arm, str(len(rows))]
+            row += [bracketed(*area(rows, of)) for of in (score, called)]
+            for measure in MEASURES:
+                over, of = counted(rows, measure)
+                interval = binomtest(over, of).proportion_ci(method="wilson")
+                row.append(f"{over}/{of} = {bracketed(over / of, *interval)}")
+            accuracy.append(row)
+        both = paired(read, reader)
+        pairs, events = list(both.values()), sum(one[0] for one, _ in both.values())
+        alone = len(read[reader]["unaided"].keys() ^ read[reader]["aided"].keys())
+        changes = [area_changed(pairs, of) for of in (score, called)]
+        changes += [share_changed(pairs, measure) for measure in ("Sensitivity", "Specificity")]
+        changes += [value_changed(pairs, measure) for measure in ("PPV", "NPV")]
+        differences.append([
+            reader,
+            f"{len(pairs)} ({alone} missing)",
+            *(f"{bracketed(*each[:3], sign='+')}, p {told_p(each[3])}" for each in changes),
+        ])  # fmt: skip
+        few = min(events, len(pairs) - events) < 20
+        improved += [
+            [
+                *(reader, index.upper()),
+                *(f"{events} / {len(pairs) - events}", bracketed(*found[:3])),
+                *(told(found[3]), told(found[4]), "undefined" if few else told_p(found[5])),
+            ]
+            for index, _, found in improvements(pairs)
+        ]
+    assert (
+        differing(in_report(folder, 0), [*accuracy, *in_report(folder, 0)[len(accuracy) :]]) == []
+    )
+    assert differing(in_report(folder, 1), differences) == []
+    without_input = [row[:2] + row[3:] for row in in_report(folder, 2)]
+    assert differing(without_input, improved) == []

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants_by_hand import MUTANTS, ByHand
+
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -107,6 +109,18 @@ def test_every_id_of_the_threat_model_is_a_requirement() -> None:
     named = set(re.findall(rf"\b[{''.join(GROUPS)}]\d{{1,2}}\b", text))
     assert len(named) > 30
     assert named - set(IDS) == set()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_s7_a_change_that_is_made_on_purpose_still_fits_and_its_test_is_there(
+    mutant: ByHand,
+) -> None:
+    text = (ROOT / mutant.file).read_text(encoding="utf-8")
+    assert text.count(mutant.before) == 1
+    assert text.replace(mutant.before, mutant.after) != text
+    file, _, test = mutant.test.partition("::")
+    assert not test or test in functions_of(ROOT / file)
+    assert (ROOT / file).is_file()
 
 
 VALIDATION = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
