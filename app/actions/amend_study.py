@@ -60,13 +60,7 @@ def exclude_case(
     """Exclude a case: before opening it leaves the allocation; in an open study it is read by
     nobody any more, and its readings stay stored and do not count. `readmit_case` undoes it.
     """  # noqa: D205
-    case = protocols.case_by_code(connection, study.id, case_code)
-    if case is None:
-        raise NotFound(
-            said(
-                'The study "{code}" has no case {case_code}.', code=study.code, case_code=case_code
-            )
-        )
+    case = _case(connection, study, case_code)
     if not protocols.insert_exclusion(connection, study.id, case=case, reason=_reason(reason)):
         raise Conflict(said("Case {case_code} is excluded already.", case_code=case_code))
 
@@ -85,13 +79,7 @@ def readmit_case(
     Raises Conflict for a case that is not excluded, and for one that was excluded before the
     orders were drawn.
     """  # noqa: D205
-    case = protocols.case_by_code(connection, study.id, case_code)
-    if case is None:
-        raise NotFound(
-            said(
-                'The study "{code}" has no case {case_code}.', code=study.code, case_code=case_code
-            )
-        )
+    case = _case(connection, study, case_code)
     if not protocols.insert_readmission(connection, study.id, case=case, reason=_reason(reason)):
         raise Conflict(said("Case {case_code} is not excluded.", case_code=case_code))
 
@@ -185,6 +173,17 @@ def _correct(
         reason=_reason(reason),
     ):
         raise NotFound(said('The study "{code}" has no such reading.', code=study.code))
+
+
+def _case(connection: Connection, study: Study, case_code: str) -> UUID:
+    case = protocols.case_by_code(connection, study.id, case_code)
+    if case is None:
+        raise NotFound(
+            said(
+                'The study "{code}" has no case {case_code}.', code=study.code, case_code=case_code
+            )
+        )
+    return case
 
 
 def _reason(text: str) -> str:
