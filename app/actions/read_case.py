@@ -60,7 +60,9 @@ def study_of(connection: Connection, *, assignment_id: UUID) -> readings.ReaderS
 def image_key(connection: Connection, *, assignment_id: UUID, position: int) -> str:
     """Return where an image lies, of a served case or of the very next one; raises NotFound."""
     assignment = _find(connection, assignment_id)
-    key = cases.image_key(connection, case=assignment.case_id, position=position)
+    key = cases.image_key(
+        connection, study=assignment.study_id, case=assignment.case_id, position=position
+    )
     if key is not None:
         return key
     for image in readings.images_ahead(connection, assignment.study_id):

@@ -184,12 +184,12 @@ def copy_cases(
     )
 
 
-def image_key(connection: Connection, *, case: UUID, position: int) -> str | None:
+def image_key(connection: Connection, *, study: UUID, case: UUID, position: int) -> str | None:
     """Return the storage key of a case's image, where the connection's role may see it."""
     return fetch_value(
         connection,
-        "SELECT storage_key FROM image WHERE case_id = %s AND position = %s",
-        [case, position],
+        "SELECT storage_key FROM image WHERE study_id = %s AND case_id = %s AND position = %s",
+        [study, case, position],
     )
 
 

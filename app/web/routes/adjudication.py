@@ -67,8 +67,8 @@ def show_image(
     """Give an image of a case that this person adjudicates."""
     services = services_of(request)
     with services.database.begin(Role.ADJUDICATOR, actor=viewer.id) as connection:
-        find_adjudicated_study(connection, code=code)
-        key = cases.image_key(connection, case=case, position=position)
+        study = find_adjudicated_study(connection, code=code)
+        key = cases.image_key(connection, study=study.id, case=case, position=position)
     if key is None:
         raise NotFound("There is no such image.")
     return Response(services.storage.get(key), media_type="image/jpeg")

@@ -179,8 +179,8 @@ def show_case_image(
     """Give an image of a case of this coordinator's."""
     services = services_of(request)
     with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
-        design_study.find_study(connection, code=code)
-        key = cases.image_key(connection, case=case, position=position)
+        study = design_study.find_study(connection, code=code)
+        key = cases.image_key(connection, study=study.id, case=case, position=position)
     if key is None:
         raise NotFound("There is no such image.")
     return Response(services.storage.get(key), media_type="image/jpeg")
