@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 PORT ?= 8000
+# requirements-web.lock, without torch, is enough for a machine that only serves pages.
+LOCK ?= requirements.lock
 
 .PHONY: demo test torture soak install check docs bench-statistics bench-model bench-reading bench-export \
 	bench-load bench-scoring bench-sizes languages lock clean
@@ -23,14 +25,17 @@ soak: install
 	@$(VENV)/bin/python -m tests.torture.soak
 
 # Quick when nothing changed: the stamp is newer than the lock.
-install: $(VENV)/.installed
+STAMP := $(VENV)/.installed$(LOCK:requirements%.lock=%)
+install: $(STAMP)
 
-$(VENV)/.installed: requirements.lock requirements-uv.lock pyproject.toml
+$(STAMP): $(LOCK) requirements.lock requirements-uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "reread needs Python 3.11 or newer; name one with PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	@echo "Installing the locked packages (about 3 GB the first time, for PyTorch) ..."
+	@echo "Installing the packages of $(LOCK) (with PyTorch about 3 GB the first time) ..."
 	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
-	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes --requirements requirements.lock
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes --requirements $(LOCK)
+	@sed -n '/^setuptools==/,/# via/p' requirements.lock > $(VENV)/setuptools.lock  # it builds reread itself
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes --requirements $(VENV)/setuptools.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

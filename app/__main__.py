@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -77,6 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except psycopg.OperationalError as error:
         print(f"reread: the database cannot be reached: {error}", file=sys.stderr)
+        url = os.environ.get("DATABASE_URL")
+        if url and not urlsplit(url).username:
+            # All who connect by themselves are the administrator; the roles have their pools.
+            print(
+                f"reread {chosen.command} needs the administrator's user and password in "
+                "DATABASE_URL.",
+                file=sys.stderr,
+            )
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

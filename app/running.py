@@ -3,10 +3,12 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.db.embedded import embedded_postgres
 from app.db.migrate import migrate
-from app.db.session import Database
+from app.db.session import Database, Role
+from app.domain.errors import Unavailable
 from app.settings import Settings
 from app.storage import Storage
 
@@ -34,6 +36,11 @@ def running(settings: Settings) -> Generator[Running]:
         yield from _with_database(settings, url)
 
 
+def embedded_folder(settings: Settings) -> Path:
+    """Return where the embedded server keeps its data."""
+    return settings.data_folder / "postgres"
+
+
 @contextmanager
 def unmigrated(settings: Settings) -> Generator[str]:
     """Give the URL of the database as it is, for what must find it empty."""
@@ -41,7 +48,7 @@ def unmigrated(settings: Settings) -> Generator[str]:
         yield settings.database_url
         return
     settings.data_folder.mkdir(parents=True, exist_ok=True)
-    with embedded_postgres(settings.data_folder / "postgres") as url:
+    with embedded_postgres(embedded_folder(settings)) as url:
         yield url
 
 
@@ -55,5 +62,13 @@ def _with_database(settings: Settings, url: str) -> Generator[Running]:
     )
     try:
         yield Running(settings, database, Storage(settings.storage_url), url)
+    except Unavailable as refusal:
+        # A pool only knows that nobody got a connection; who runs the command must know why.
+        if reason := database.why_not_connected(Role.ACCOUNT):
+            raise Unavailable(
+                f"The database cannot be reached: {reason}\nIts roles and their passwords are made "
+                "by reread migrate, as the administrator and with the same REREAD_SECRET."
+            ) from refusal
+        raise
     finally:
         database.close()

@@ -9,8 +9,9 @@ from app.actions.back_up import back_up
 from app.actions.restore_backup import open_backup, prove
 from app.actions.restore_backup import restore as restore_into
 from app.domain.backup import Manifest
+from app.domain.errors import NotFound
 from app.progress import Progress
-from app.running import running, unmigrated
+from app.running import embedded_folder, running, unmigrated
 from app.settings import Settings
 from app.storage import Storage
 
@@ -19,6 +20,12 @@ def backup(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write a backup; exit status 1 where a file could not be backed up."""
     os.umask(0o077)  # patients' photographs: for this account alone
     folder = Path(arguments.folder)
+    if not settings.database_url and not embedded_folder(settings).exists():
+        # A job at night without its settings would else keep an empty database, and say done.
+        raise NotFound(
+            f"There is no database at {embedded_folder(settings)}, and DATABASE_URL is not set: "
+            "nothing to back up."
+        )
     with running(settings) as on, Progress("Files copied") as progress:
         made = back_up(
             on.administrator_url, on.storage, folder, now=datetime.now(UTC), progress=progress

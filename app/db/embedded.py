@@ -35,7 +35,11 @@ def embedded_postgres(folder: Path) -> Generator[str]:
     # own list of process ids does not notice.
     with folder.with_suffix(".lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
-        server = get_server(folder, cleanup_mode="stop", postgres_version=MAJOR)
+        server = get_server(folder, start=False, cleanup_mode="stop", postgres_version=MAJOR)
+        # The wheel's own lock is one file under /tmp for the whole machine: whoever made it first
+        # kept every other account out.
+        server._lock = type(server._lock)(folder.with_suffix(".starting"))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        server.start()
         try:
             create_database(server.get_uri(), DATABASE)
             yield server.get_uri(database=DATABASE)

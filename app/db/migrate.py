@@ -53,14 +53,14 @@ def newest_revision() -> str:
 @contextmanager
 def _connected(administrator_url: str) -> Generator[Config]:
     config = _config()
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(administrator_url),
-        poolclass=NullPool,
-    )
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        yield config
+    # Connected here, so that a server that refuses is psycopg's error and not the engine's.
+    with psycopg.connect(administrator_url) as connected:
+        engine = create_engine(
+            "postgresql+psycopg://", creator=lambda: connected, poolclass=NullPool
+        )
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            yield config
 
 
 def _config() -> Config:

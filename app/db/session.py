@@ -147,6 +147,14 @@ class Database:
         except psycopg.Error as error:
             raise _refusal(error) from error
 
+    def why_not_connected(self, role: Role) -> str:
+        """Say why the server lets this role in no more, by trying once; empty where it does."""
+        try:
+            psycopg.connect(role_conninfo(self.url, role, secret=self._secret)).close()
+        except psycopg.OperationalError as error:
+            return str(error)
+        return ""
+
     def close(self) -> None:
         """Close every pool."""
         with self._lock:

@@ -68,11 +68,12 @@ def test_every_option_of_a_command_is_explained(name: str) -> None:
 
 
 def examples() -> list[str]:
+    """What stands after `reread` in a line of a shell, of cron, of a unit or of Compose."""
     found = [
-        line.strip().removeprefix(".venv/bin/")
+        match[1]
         for path in MANUAL
         for line in path.read_text().splitlines()
-        if re.match(r" {4,}(\.venv/bin/)?reread [a-z]", line)
+        if (match := re.match(r" {4,}(?:.*[\s/=])?reread(?:-administrator)? ([a-z].*)", line))
     ]
     assert found
     return sorted(set(found))
@@ -80,7 +81,35 @@ def examples() -> list[str]:
 
 @pytest.mark.parametrize("line", examples())
 def test_an_example_is_understood_by_the_command_line(line: str) -> None:
-    build_parser().parse_args(shlex.split(line)[1:])
+    build_parser().parse_args(shlex.split(re.sub(r"\$\(.*?\)", "DATE", line)))
+
+
+def mentions() -> list[tuple[str, str]]:
+    """Every command that a sentence of the manual names, with what it says after it."""
+    found = [
+        match
+        for path in MANUAL
+        for match in re.findall(r"`reread ([a-z][a-z-]*)([^`]*)`", path.read_text())
+    ]
+    assert len(found) > 50
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize(("name", "rest"), mentions())
+def test_a_command_in_a_sentence_and_its_options_exist(name: str, rest: str) -> None:
+    assert name in commands()
+    assert set(re.findall(r"--[a-z-]+", rest)) <= set(commands()[name]._option_string_actions)
+
+
+def test_every_make_target_of_the_manual_exists() -> None:
+    made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    said = {
+        target
+        for path in MANUAL
+        for target in re.findall(r"(?:^ {4,}|`)make ([a-z-]+)", path.read_text(), re.MULTILINE)
+    }
+    assert said
+    assert said - made == set()
 
 
 def test_readings_csv_is_in_the_manual_as_it_is_written() -> None:
