@@ -100,10 +100,14 @@ def test_i8_after_the_password_one_stays_on_this_site(open_site: Site) -> None:
 
 
 def test_a14_the_log_keeps_what_the_person_said_that_unblinding_means(results: Site) -> None:
-    with superuser(results.cast) as owner:
-        payload = owner.execute(
-            "SELECT payload FROM audit_event WHERE action = 'results.unblinding_meant'"
-        ).fetchone()[0]
+    cast = results.cast
+    with superuser(cast) as owner:
+        ((actor, entity, age, payload),) = owner.execute(
+            """SELECT actor, entity, extract(epoch FROM clock_timestamp() - at), payload
+               FROM audit_event WHERE action = 'results.unblinding_meant'"""
+        ).fetchall()
+    assert (actor, entity) == (str(cast.cora.id), str(cast.study.id)), "who, and of which study"
+    assert 0 <= age < 600, "when, by the database's clock"
     assert STATEMENT in payload
     assert "software_version" in payload
 

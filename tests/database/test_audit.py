@@ -351,6 +351,17 @@ def with_another_actor(events: Chain) -> Chain:
     return changed(events, at, replace(events[at], actor=str(uuid4())))
 
 
+def with_another_row(events: Chain) -> Chain:
+    """What was signed or done is said of another row."""
+    at = first(events, "reading.insert")
+    return changed(events, at, replace(events[at], entity=str(uuid4())))
+
+
+def with_another_action(events: Chain) -> Chain:
+    at = first(events, "reading.insert")
+    return changed(events, at, replace(events[at], action="reading.removed"))
+
+
 def with_another_time(events: Chain) -> Chain:
     at = first(events, "reading.insert")
     return changed(events, at, replace(events[at], at=events[at].at - timedelta(microseconds=1)))
@@ -400,6 +411,8 @@ TAMPERINGS: list[Callable[[Chain], Chain]] = [
     with_two_events_swapped,
     with_an_event_twice,
     with_another_actor,
+    with_another_row,
+    with_another_action,
     with_another_time,
     with_another_database_role,
     with_an_event_of_another_chain,

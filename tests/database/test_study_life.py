@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from app.actions.draw_orders import enrol_reader
+from app.actions.export_study import check_frozen
 from app.actions.read_case import lock_aided, lock_unaided, reveal, serve_next
 from app.actions.verify_study import verify_study
 from app.db.administrator import records_of
@@ -304,11 +305,16 @@ def test_b9_unblinding_freezes_the_readings_by_their_digest(cast: Cast) -> None:
     finish(cast, cast.rita)
     unblind(cast)
     frozen = cast.reload().data_sha256
+    with cast.begin(Role.ANALYST, cast.cora) as connection:
+        assert current_data_sha256(connection, cast.study.id) == frozen
+        assert check_frozen(connection, study=cast.reload()) == frozen
     with superuser(cast) as owner:
         owner.execute("ALTER TABLE reading DISABLE TRIGGER no_change")
         owner.execute("UPDATE reading SET confidence = 99 WHERE phase = 'aided'")
     with cast.begin(Role.ANALYST, cast.cora) as connection:
         assert current_data_sha256(connection, cast.study.id) != frozen
+        with pytest.raises(Conflict, match="no longer those that were frozen at unblinding"):
+            check_frozen(connection, study=cast.reload())  # before every result and every file
 
 
 # ---------------------------------------------------------------- orders
