@@ -35,6 +35,13 @@ th, td { border-bottom: 1px solid #bbb; padding: .25rem .6rem .25rem 0; text-ali
 .note { color: #333; border-left: 4px solid #d55e00; padding-left: .8rem }
 img { max-width: 100% }
 """
+_PRINTED = """
+body { font-size: 12px; max-width: none; margin: 0; padding: 0 }
+thead, tr, caption, p { break-inside: avoid }
+caption, h1, h2, h3 { break-after: avoid }
+tbody, tbody > tr:first-child { break-before: avoid }
+img { max-height: 11cm }
+"""
 
 
 def html_report(
@@ -59,9 +66,8 @@ def html_report(
     title = f"Reader study: {positive} or {results.negative}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
-        f"</title><style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+        f'</title><style>{_STYLE}</style><style media="print">{_PRINTED}</style></head>'
+        f"<body><h1>{escape(title)}</h1>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
 
 

@@ -24,9 +24,12 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; every cell is escaped."""
+    """Return a table; every cell is escaped. Printed, its head comes again on each sheet."""
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows
     )
-    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>\n{body}</table>"
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>\n"
+        f"<tbody>{body}</tbody></table>"
+    )

@@ -66,12 +66,26 @@ LEFT_HAND: dict[str, str] = {
     "next_image": "t",
     "fit": "z",
 }
-# The pad has no signs left for both in one: there the letters of the standard set do it.
 NUMBER_PAD: dict[str, str] = {**STANDARD, "bcc": "/", "sk": "*", "peek": "."}
+# Where a biopsy is asked for, the pad's four signs answer both in one; letters call and zoom.
+NUMBER_PAD_BIOPSY: dict[str, str] = {
+    **STANDARD,
+    "bcc_biopsy": "/",
+    "bcc_no_biopsy": "*",
+    "sk_biopsy": "-",
+    "sk_no_biopsy": "+",
+    "peek": ".",
+    "zoom_in": "g",
+    "zoom_out": "v",
+}
 LAYOUTS: dict[str, tuple[str, dict[str, str]]] = {
     "standard": (said("Standard: B, S, digits, Enter"), STANDARD),
     "left": (said("Left hand: D, F, digits, G"), LEFT_HAND),
     "number-pad": (said("Number pad: /, *, digits, Enter"), NUMBER_PAD),
+    "number-pad-biopsy": (
+        said("Number pad, call and biopsy in one: /, *, -, +, digits, Enter"),
+        NUMBER_PAD_BIOPSY,
+    ),
 }
 PAUSES = (5, 240)  # minutes: the least and the most after which a pause is offered
 STANDARD_PAUSE = 45

@@ -82,3 +82,31 @@ def test_a_call_with_the_management_question_takes_three_keys(
             "SELECT call, confidence, management FROM reading ORDER BY locked_at"
         ).fetchall()
     assert rows == [("BCC", 70, "no_biopsy"), ("SK", 60, "biopsy")]
+
+
+def test_the_number_pad_answers_call_and_biopsy_in_one_with_one_hand(
+    database: Database, storage: Storage, browser: Browser
+) -> None:
+    """Its own ready-made set: a sign, a digit and Enter, all of them on the pad."""
+    cast = study_in_full(database, storage)
+    with serving(cast.database, cast.storage, browser) as site, site.person() as rita:
+        rita.sign_in("rita@example.org")
+        rita.goto("/keys")
+        rita.page.get_by_role("button", name="Number pad, call and biopsy in one").click()
+        rita.page.wait_for_load_state("networkidle")
+        rita.page.get_by_role("button", name="Sign out").click()
+        page = at_the_first_case(rita)
+        zoom = "[...window.viewerRoom.viewers.values()][0].viewer.viewport.getZoom(false)"
+        before = page.evaluate(zoom)
+        for keys in (("NumpadDivide", "7"), ("NumpadAdd", "6")):
+            for key in (*keys, "NumpadEnter"):
+                page.keyboard.press(key)
+            if keys[0] == "NumpadDivide":
+                see(page, "revealed")
+                assert page.evaluate(zoom) == before, "the pad's signs do not zoom as well"
+        see(page, "between")
+    with cast.database.begin(Role.READER, actor=cast.rita.id) as connection:
+        rows = connection.execute(
+            "SELECT call, confidence, management FROM reading ORDER BY locked_at"
+        ).fetchall()
+    assert rows == [("BCC", 70, "biopsy"), ("SK", 60, "no_biopsy")]

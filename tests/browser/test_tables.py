@@ -1,6 +1,11 @@
 """Tables sorted by a heading and filtered by a word, by keys alone; forced colours; paper."""
 
+import io
+import zipfile
+from pathlib import Path
+
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Person, Site, serving
@@ -88,6 +93,26 @@ def test_in_forced_colours_the_chosen_call_is_outlined_and_the_bar_keeps_its_col
         see_opinion(rita)
         bar = rita.page.locator(".probability-bar")
         assert bar.evaluate("at => getComputedStyle(at).forcedColorAdjust") == "none"
+
+
+def test_in_forced_colours_one_tab_alone_is_underlined_and_progress_is_filled(site: Site) -> None:
+    read_one_case(site)
+    with site.person(forced_colors="active") as cora:
+        cora.sign_in("cora@example.org")
+        cora.goto("/studies/bcc-sk/readers")
+        page = cora.page
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        lines = page.locator(".tabs a, .tabs li > span").evaluate_all(
+            "all => all.map((at) => [at.innerText, getComputedStyle(at).borderBottomColor])"
+        )
+        assert [name for name, colour in lines if colour != paper] == ["Readers"]
+        # Rita has one of six cases: the bar is filled for a sixth.
+        bar = page.locator("#readers-table tr", has_text="Rita").locator("progress")
+        drawn = Image.open(io.BytesIO(bar.screenshot())).convert("RGB")
+        filled, empty = (
+            drawn.getpixel((int(drawn.width * share), drawn.height // 2)) for share in (0.1, 0.5)
+        )
+        assert filled != empty
 
 
 def test_on_paper_tables_keep_their_headings_and_buttons_are_left_away(site: Site) -> None:
@@ -185,3 +210,30 @@ def test_on_paper_no_table_of_the_results_is_wider_than_the_sheet(
         expect(page.locator("#invite")).to_be_hidden()
         bar = page.locator("#readers-table progress").first
         assert bar.evaluate("at => getComputedStyle(at).printColorAdjust") == "exact"
+
+
+def test_the_report_of_a_pack_is_printed_with_no_row_and_no_figure_cut_in_two(
+    cast: Cast, browser: Browser, tmp_path: Path
+) -> None:
+    read_by_both(cast)
+    unblind(cast)
+    with serving(cast.database, cast.storage, browser) as site, site.person() as cora:
+        page = cora.page
+        cora.sign_in("cora@example.org")
+        packed = page.context.request.get(f"{site.address}/studies/bcc-sk/export/export.zip")
+        with zipfile.ZipFile(io.BytesIO(packed.body())) as pack:
+            name = next(name for name in pack.namelist() if name.endswith("report.html"))
+            report = tmp_path / "report.html"
+            report.write_bytes(pack.read(name))
+        page.set_viewport_size({"width": 703, "height": 1000})
+        page.emulate_media(media="print")
+        page.goto(report.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 703
+        # A paragraph holds each figure, of 11 cm at most: two of them fit a sheet.
+        for one in ("tr", "thead", "caption", "p:has(img)"):
+            styles = page.locator(one).evaluate_all(
+                "all => all.map((at) => getComputedStyle(at).breakInside)"
+            )
+            assert set(styles) == {"avoid"}, one
+        heights = page.locator("img").evaluate_all("all => all.map((at) => at.offsetHeight)")
+        assert 0 < max(heights) <= 416

@@ -145,6 +145,18 @@ def test_d4_after_unblinding_nothing_is_voided_any_more(site: Site) -> None:
     assert (late.status_code, "is unblinded" in late.text) == (409, True)
 
 
+def test_the_page_of_a_case_says_where_its_diagnosis_stands(site: Site) -> None:
+    """Hidden before unblinding; afterwards the page names the file that has it."""
+    cast = site.cast
+    cora = site.browser(cast.cora)
+    address = f"/studies/bcc-sk/cases/{case_id(cast)}"
+    assert "hidden until unblinding" in cora.get(address).text
+    unblind(cast)
+    page = cora.get(address).text
+    assert "it stands in the export, in cases.csv" in page
+    assert "hidden until unblinding" not in page
+
+
 def test_the_number_asked_for_is_the_one_the_reader_saw(site: Site) -> None:
     """An excluded case that was not shown moves the numbers behind it."""
     cast = site.cast
