@@ -251,8 +251,7 @@ MUTANTS = [
         "app/actions/guessing.py",
         "BEGUN_PER_ADDRESS = 100\n",
         "BEGUN_PER_ADDRESS = 100_000\n",
-        "tests/access/test_begun.py::"
-        "test_a10_so_many_are_begun_from_one_address_and_no_more_until_they_expire",
+        "tests/access/test_begun.py::test_a10_the_bounds_are_those_that_the_manual_names",
     ),
     ByHand(
         "each IPv6 address has guesses of its own",

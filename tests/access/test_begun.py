@@ -1,6 +1,7 @@
 """Sign-ins that are begun and not ended: each is a row, and nobody fills the table (A10)."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from psycopg import sql
@@ -87,6 +88,15 @@ def test_a10_so_many_are_begun_from_one_address_and_no_more_until_they_expire(
     site.clock.advance(seconds=1)
     assert begin(here) == done
     assert rows(site.cast, table) == [HERE], "those that expired are gone, whosever they were"
+
+
+def test_a10_the_bounds_are_those_that_the_manual_names() -> None:
+    """The other tests make them small."""
+    manual = " ".join((Path(__file__).parents[2] / "docs" / "security.md").read_text().split())
+    assert "are a hundred an address at most, ten thousand in all" in manual
+    assert (guessing.BEGUN_PER_ADDRESS, guessing.BEGUN_AT_ALL) == (100, 10_000)
+    assert "A hundred guesses beyond the limit of fifty can be under way from one address" in manual
+    assert (guessing.UNCHECKED_PER_ADDRESS, guessing.PER_ADDRESS) == (100, 50)
 
 
 def test_a10_the_refusal_says_how_long_to_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
