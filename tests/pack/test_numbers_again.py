@@ -288,12 +288,15 @@ def test_x1_areas_are_counted_again_pair_by_pair(
     numbers = json.loads(downloaded["numbers"])
     rows = []
     for told_of, reader in zip(numbers["readers"], NAMES, strict=True):
-        row = [NAMES[reader], str(len(paired(read, reader)))]
+        both = len(paired(read, reader))
+        row = [NAMES[reader], str(both)]
         for arm in ARMS:
-            found = area(list(read[reader][arm].values()), score)
+            readings = list(read[reader][arm].values())
+            found = area(readings, score)
             held = told_of["modalities"][arm]["auc"]
             assert [held[key] for key in ("value", "low", "high")] == pytest.approx(found, abs=1e-9)
-            row.append(reach(*found))
+            more = "" if len(readings) == both else f" of {len(readings)} cases"
+            row.append(reach(*found) + more)
         found = area_changed(list(paired(read, reader).values()), score)
         held = told_of["comparison"]["auc"]
         keys = ("difference", "low", "high", "p")
