@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from app.domain.access import AccountRole
 from tests.browser.conftest import Person, Site, serving
 from tests.browser.test_access_for_all import breaches
 from tests.browser.test_reading_room import answer, see_opinion, start
-from tests.conftest import Cast
+from tests.conftest import PASSWORD, Cast, make_account
 from tests.reading.steps import finish, unblind
 
 
@@ -156,6 +157,25 @@ def test_on_a_tablet_held_upright_no_table_of_readers_is_cut_off(
             cora.goto(f"/studies/bcc-sk/{path}")
             assert cora.page.locator(".wide table:visible").count() >= tables, path
             assert cora.page.evaluate(CUT_OFF) == [], path
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_on_a_tablet_held_upright_no_account_is_cut_off(
+    cast: Cast, browser: Browser, locale: str
+) -> None:
+    make_account(cast.database, "ada.administrator@hospital.example", AccountRole.ADMINISTRATOR)
+    with (
+        serving(cast.database, cast.storage, browser) as site,
+        site.person(locale=locale, has_touch=True) as ada,
+    ):
+        ada.page.set_viewport_size({"width": 768, "height": 1024})
+        ada.goto("/sign-in")
+        ada.page.fill("[name=email]", "ada.administrator@hospital.example")
+        ada.page.fill("[name=password]", PASSWORD)
+        ada.page.click("main button[type=submit]")
+        ada.page.wait_for_url("**/accounts")
+        assert ada.page.locator("#accounts-table tbody tr").count() >= 4
+        assert ada.page.evaluate(CUT_OFF) == []
 
 
 def test_figures_are_there_to_be_printed_before_anybody_scrolled_to_them(
