@@ -110,7 +110,12 @@ def readers_of(connection: Connection, study: UUID) -> list[ReaderRow]:
 
 def letters_written(connection: Connection, study: UUID) -> list[WrittenLetter]:
     """Return the letters that were written to a study's readers, the newest last."""
-    return fetch_all(connection, WrittenLetter, "SELECT * FROM letters_written(%s)", [study])
+    return fetch_all(
+        connection,
+        WrittenLetter,
+        "SELECT reader_id, kind, sent, text_sha256, at FROM letters_written(%s)",
+        [study],
+    )
 
 
 def reader_of(connection: Connection, study: UUID, reader: UUID) -> ReaderRow | None:
