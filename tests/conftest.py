@@ -9,6 +9,7 @@ import io
 import logging
 import os
 import shutil
+import signal
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -41,13 +42,21 @@ PASSWORD = "a password for the tests"
 
 
 @pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
+def process_as_it_was() -> Iterator[None]:
     """Take back what a command run inside the test set for its whole process."""
     loggers = [logging.getLogger(name) for name in (None, "procrastinate", "uvicorn")]
     before = [(one.handlers[:], one.level) for one in loggers]
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    umask = os.umask(0o022)  # it can be read only by setting one
+    os.umask(umask)
     yield
     for one, (handlers, level) in zip(loggers, before, strict=True):
         one.handlers[:], one.level = handlers, level
+    signal.signal(signal.SIGTERM, on_sigterm)
+    if threads is None:
+        os.environ.pop("OPENBLAS_NUM_THREADS", None)
+    os.umask(umask)
 
 
 @pytest.fixture(scope="session")

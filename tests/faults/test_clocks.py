@@ -28,10 +28,10 @@ def test_d8_a_clock_that_jumps_back_and_forth_changes_nothing_about_the_order(
         def set_clock(offset: int) -> None:
             passing = clock.with_suffix(".new")
             passing.write_text(f"{offset:+d}s")
+            passing.chmod(0o644)  # Postgres is another user; unreadable, it would be no offset
             passing.replace(clock)  # a half-written file would be no offset
 
         set_clock(0)
-        clock.chmod(0o644)
         server.stop()
         server.environment = {
             "LD_PRELOAD": str(FAKETIME),
