@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
@@ -15,6 +16,7 @@ from app.domain.errors import InvalidInput, Problem
 from app.domain.sentences import Sentence, said
 from app.image_decoding import MAX_BYTES
 from app.zip_check import DEFAULT_LIMITS, ZipLimits, check_zip
+from app.zip_structure import UTF_8
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_FOLDER_ENTRIES = 200_000
@@ -25,6 +27,7 @@ class _Files(Protocol):
 
     @property
     def paths(self) -> tuple[str, ...]: ...
+    def spellings(self, path: str) -> tuple[str, ...]: ...
     def load(self, path: str) -> bytes: ...
     def close(self) -> None: ...
 
@@ -41,9 +44,11 @@ class ImageSource:
         self._as_written: defaultdict[str, list[str]] = defaultdict(list)
         self._folded: defaultdict[str, list[str]] = defaultdict(list)
         for path in files.paths:
-            for name in set(_names(path)):
+            names = {name for spelt in files.spellings(path) for name in _names(spelt)}
+            for name in names:
                 self._as_written[name].append(path)
-                self._folded[_folded(name)].append(path)
+            for folded in {_folded(name) for name in names}:
+                self._folded[folded].append(path)
 
     def __enter__(self) -> Self:
         return self
@@ -149,6 +154,10 @@ class _ZipFiles:
     def paths(self) -> tuple[str, ...]:
         return tuple(self._entries)
 
+    def spellings(self, path: str) -> tuple[str, ...]:
+        """Give the path as the ZIP file has it, and as the one who packed it may have meant it."""
+        return path, *_unmarked(self._entries[path])
+
     def load(self, path: str) -> bytes:
         try:
             with self._archive.open(self._entries[path]) as file:
@@ -167,6 +176,20 @@ class _ZipFiles:
         self._archive.close()
         if self._closes:
             self._file.close()
+
+
+def _unmarked(entry: zipfile.ZipInfo) -> Iterator[str]:
+    """Read a name that is not marked as UTF-8 as some packers write it nevertheless.
+
+    Windows in Chinese packs names in GBK, older macOS in UTF-8, both without a mark; ZIP then says
+    that they are in code page 437, which gives every byte a sign.
+    """
+    if entry.flag_bits & UTF_8 or entry.orig_filename.isascii():
+        return
+    written = entry.orig_filename.encode("cp437")
+    for encoding in ("utf-8", "gb18030"):
+        with suppress(UnicodeDecodeError):
+            yield written.decode(encoding)
 
 
 class _FolderFiles:
@@ -197,6 +220,10 @@ class _FolderFiles:
             links = [folder for folder in folders if (Path(place) / folder).is_symlink()]
             yield from ((within / folder).as_posix() for folder in links)
             yield from (p for p in ((within / file).as_posix() for file in files) if _is_image(p))
+
+    def spellings(self, path: str) -> tuple[str, ...]:
+        """Give the path alone: a file system says how its names are written."""
+        return (path,)
 
     def _is_inside(self, path: str) -> bool:
         return (self._root / path).resolve().is_relative_to(self._root)

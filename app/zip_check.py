@@ -46,6 +46,10 @@ def check_zip(
         for entry, flaw in contradictions(file, directory, entries):
             flaws.append(_about(entry, flaw))
     except NotSoundError as fault:
+        # Neither begin nor end of a ZIP: most often the table, chosen in the field of the images.
+        file.seek(0)
+        if file.read(2) != b"PK" and not zipfile.is_zipfile(file):
+            raise _refusal(name, said("this is not a ZIP file, or a damaged one")) from None
         raise _refusal(
             name, said("the ZIP file is not sound: {fault}", fault=fault.sentence)
         ) from None

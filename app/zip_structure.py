@@ -20,6 +20,7 @@ _LOCATOR64 = struct.Struct("<4sIQI")
 _SAID_ELSEWHERE = 0xFFFFFFFF  # the true number stands in the ZIP64 field
 _SIZE_FOLLOWS = 0x8
 ENCRYPTED = 0x1 | 0x40 | 0x2000
+UTF_8 = 0x800  # the name is in UTF-8; without this mark it should be in code page 437
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _local_head(file: BinaryIO, entry: zipfile.ZipInfo) -> tuple[bool, int]:
     head = _LOCAL.unpack(read_at(file, entry.header_offset, _LOCAL.size))
     mark, _, flags, method, _, _, _, packed, unpacked, name_length, extra_length = head
     rest = file.read(name_length + extra_length)
-    name = rest[:name_length].decode("utf-8" if flags & 0x800 else "cp437", errors="replace")
+    name = rest[:name_length].decode("utf-8" if flags & UTF_8 else "cp437", errors="replace")
     sizes = [unpacked, packed]
     field = b"".join(_extra_fields(rest[name_length:]))
     if _SAID_ELSEWHERE in sizes and len(field) >= 8 * sizes.count(_SAID_ELSEWHERE):

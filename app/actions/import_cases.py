@@ -223,13 +223,16 @@ class _Check:
 
     def _read(self, source: ImageSource, rows: dict[str, _Row]) -> Iterator[tuple[str, bytes]]:
         for key, row in rows.items():
+            name = row.image.file
+            if "\ufffd" in name:
+                continue  # the cell is not text, which is reported; no file can have its name
             try:
-                data = source.read(row.image.file)
+                data = source.read(name)
             except InvalidInput as refusal:
                 sentence = refusal.problems[0].sentence if refusal.problems else refusal.sentence
-                self._problem(row.image, sentence)
+                self._problem(row.image, said("{name}: {sentence}", name=name, sentence=sentence))
                 continue
-            self.digests[row.image.file] = hashlib.sha256(data).hexdigest()
+            self.digests[name] = hashlib.sha256(data).hexdigest()
             yield key, data
 
     def _is_repeated(self, row: _Row, picture: CleanImage) -> bool:

@@ -195,15 +195,26 @@ def _lock(
     if earlier is None:
         raise FormUsed("This form was used for another call. Choose again; nothing was locked.")
     if not submission.repeats(earlier):
+        # The answer shows where the reader is now: of a case that is done, that is another one.
+        done = assignment.state is ReadingState.FINISHED
         raise AlreadyLocked(
             said(
-                "Your {phase} call for this case is already locked: {call}, {confidence} % sure. "
-                "It was not changed.",
+                _DONE_BEFORE if done else _LOCKED_BEFORE,
                 phase=said(phase),
                 call=earlier.call,
                 confidence=earlier.confidence,
             )
         )
+
+
+_LOCKED_BEFORE = said(
+    "Your {phase} call for this case is already locked: {call}, {confidence} % sure. "
+    "It was not changed."
+)
+_DONE_BEFORE = said(
+    "The case that you answered just now was done before: your {phase} call was {call}, "
+    "{confidence} % sure. It was not changed; the page shows where you are now."
+)
 
 
 def _note_viewing(

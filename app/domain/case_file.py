@@ -12,7 +12,7 @@ from app.domain import case_columns as read
 from app.domain.case_columns import Columns
 from app.domain.csv_table import Row, Table, read_table
 from app.domain.errors import Problem
-from app.domain.sentences import said
+from app.domain.sentences import Sentence, said
 
 T = TypeVar("T")
 
@@ -116,7 +116,9 @@ def parse_case_file(
     columns = read.recognise(table.columns)
     if columns is None:
         if table.columns:
-            problems.append(Problem(name, table.header_row, None, _NO_IMAGE_COLUMN))
+            columns_here = ", ".join(table.columns)
+            sentence = said(_NO_IMAGE_COLUMN, columns=columns_here)
+            problems.append(Problem(name, table.header_row, None, sentence))
         return CaseFile(name, "", (), tuple(problems))
     ignored = tuple(column for column in table.columns if column not in columns.names)
     reading = _Reading(name, columns, table.columns, problems, without_diagnosis, ignore_diagnosis)
@@ -129,22 +131,31 @@ def parse_case_file(
 
 _NO_IMAGE_COLUMN = said(
     "no column names the images: it is called 'image' in our own columns, 'isic_id' in those "
-    "of the ISIC archive and 'img_id' in PAD-UFES-20"
+    "of the ISIC archive and 'img_id' in PAD-UFES-20; here the columns are: {columns}"
 )
 
 
 def _has_diagnosis(table: Table, reading: _Reading) -> bool:
     if reading.without_diagnosis or set(reading.columns.diagnoses) & set(table.columns):
         return True
-    reading.problem(
-        table.header_row,
-        reading.diagnosis_column,
-        said(
+    strange = [column for column in table.columns if column not in reading.columns.names]
+    reading.problem(table.header_row, reading.diagnosis_column, _no_diagnosis_column(strange))
+    return False
+
+
+def _no_diagnosis_column(strange: list[str]) -> Sentence:
+    """Name the columns that are not understood: one of them may be the diagnosis, misspelt."""
+    if not strange:
+        return said(
             "this column is needed and is not there; where an adjudicator records the diagnoses, "
             "say so at the import"
-        ),
+        )
+    return said(
+        "this column is needed and is not there, but there are columns that are not understood: "
+        "{columns}; rename the one that is meant, or, where an adjudicator records the "
+        "diagnoses, say so at the import",
+        columns=", ".join(strange),
     )
-    return False
 
 
 def _add_row(row: Row, reading: _Reading) -> None:

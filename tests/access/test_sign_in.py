@@ -299,6 +299,20 @@ def test_a9_the_link_is_shown_once_and_kept_as_a_digest_only(site: Site) -> None
     assert token not in stored[0][1] + logged
 
 
+def test_a9_who_is_signed_in_as_the_invited_goes_straight_on_and_nobody_else_does(
+    site: Site,
+) -> None:
+    link = invite(site, "rita@example.org")
+    form = {"password": PASSWORD}
+    joined = site.browser(site.cast.rita).post(link, data=form)
+    assert joined.headers["location"] == "/studies/bcc-sk/start"
+    link = invite(site, "ruth@example.org")
+    of_another = site.browser(site.cast.rita).post(
+        link, data={"name": "Ruth", "password": NEW_PASSWORD}
+    )
+    assert of_another.headers["location"].startswith("/sign-in?next=")
+
+
 def test_a9_an_invitation_expires(site: Site) -> None:
     link = invite(site)
     site.clock.advance(seconds=INVITATION.total_seconds())

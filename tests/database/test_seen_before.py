@@ -29,6 +29,7 @@ from app.image_quality import hash_distance, measure
 from app.image_source import open_image_source
 from tests.conftest import Cast, picture, score_by_hand
 from tests.reading.steps import superuser
+from tests.web.site import Site
 
 HEADER = ("image", "split", "sha256", "perceptual_hash", "patient_sha256")
 
@@ -434,3 +435,21 @@ def test_a_study_without_matches_opens_as_ever(scored: Cast, tmp_path: Path) -> 
     register(scored, tmp_path, training_row("t", likeness=1))
     open_it(scored)
     assert scored.reload().state == "open"
+
+
+def test_the_overview_says_when_somebody_reads_the_same_picture_in_two_studies(
+    scored: Cast,
+) -> None:
+    """The AI's opinion there would come before the unaided call here."""
+    bring(scored, scored.olga, "olgas", [("x", "", 1)])
+    cora = Site(scored).browser(scored.cora)
+    assert "is also in another study" in cora.get("/studies/bcc-sk").text
+    assert "is also read in another study" not in cora.get("/studies/bcc-sk").text
+    with superuser(scored) as owner:
+        owner.execute(
+            """INSERT INTO enrolment (study_id, reader_id)
+               SELECT id, %s FROM study WHERE code = 'olgas'""",
+            [scored.rita.id],
+        )
+    page = cora.get("/studies/bcc-sk").text
+    assert "1 of these pictures is also read in another study by a reader of this one" in page

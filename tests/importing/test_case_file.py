@@ -371,8 +371,10 @@ def test_i3_a_nul_byte_is_a_problem_of_its_row() -> None:
         (b"\xff\xd8\xff\xe0", "a picture"),
         (bytes(range(256)) * 20, "not text"),
         (b"\x00" * 5000 + b"x", "not text"),
-        (b"hello\nworld\n", "no column names the images"),
+        (b"hello,Bild\nworld,a.jpg\n", "no column names the images"),
+        (b"hello,Bild\nworld,a.jpg\n", "the columns are: hello, bild"),
         (b"image\na.jpg\n", "column diagnosis: this column is needed"),
+        (b"image,Diagnose,age\na.jpg,BCC,50\n", "that are not understood: diagnose;"),
         (b"x" * (MAX_BYTES + 1), "larger than 20 MB"),
     ],
 )

@@ -89,6 +89,28 @@ def test_accents_are_one_name_however_they_are_written() -> None:
         assert source.read("\u00e9.jpg") == b"x"
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
+def test_a_name_packed_without_saying_its_encoding_is_found(encoding: str) -> None:
+    """As Windows in Chinese packs it (GBK), and older macOS (UTF-8); neither sets the mark."""
+    name = "皮肤镜 一.jpg"
+    with opened(zips.with_name(name.encode(encoding))) as source:
+        assert source.read(name) == b"x"
+        assert source.read("皮肤镜 一") == b"x"
+
+
+def test_a_name_in_code_page_437_stays_what_it_is() -> None:
+    with opened(zips.with_name("Läsion.jpg".encode("cp437"))) as source:
+        assert source.names() == ("Läsion.jpg",)
+        assert source.read("läsion.jpg") == b"x"
+
+
+def test_a_table_in_the_place_of_the_images_is_called_no_zip_file() -> None:
+    with pytest.raises(InvalidInput, match="is not a ZIP file"):
+        opened(b"case_id,image,diagnosis\nA1,a.jpg,BCC\n" * 20)
+    with pytest.raises(InvalidInput, match="its end is missing"):
+        opened(zips.packed(("a.jpg", b"A" * 50))[:60])
+
+
 def test_what_is_neither_a_folder_nor_a_zip_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no such folder or ZIP file"):
         open_image_source(tmp_path / "nothing")
@@ -178,8 +200,8 @@ def test_an_empty_zip_file_has_no_images() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "not sound"),
-        (b"hello", "its end is missing"),
+        (b"", "not a ZIP file"),
+        (b"hello", "not a ZIP file"),
         (zips.two()[:-1], "end"),
         (zips.two()[:40], "its end is missing"),
         (zips.two() + b"tail", "something follows its end"),

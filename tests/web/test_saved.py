@@ -72,6 +72,23 @@ def test_d5_f2_a_form_sent_again_gets_the_same_answer_and_another_one_sees_the_l
     assert at(cast, cast.rita).unaided.call == "BCC"
 
 
+def test_a_late_answer_to_a_case_that_is_done_is_not_said_of_the_case_that_is_shown(
+    site: Site,
+) -> None:
+    cast = site.cast
+    assignment = bring_to(cast, cast.rita, ReadingState.REVEALED)
+    browser = site.browser(cast.rita)
+    address = f"/readings/{assignment}/aided"
+    assert browser.post(address, data=form("BCC", 80)).status_code == 303
+    bring_to(cast, cast.rita, ReadingState.SERVED)
+    late = browser.post(address, data=form("SK", 60))
+    assert late.status_code == 409
+    assert "your aided call was BCC, 80 % sure. It was not changed" in late.text
+    assert "Case 2 of" in late.text
+    assert "this case is already locked" not in late.text
+    assert "aria-invalid" not in late.text
+
+
 def test_d2_the_form_of_one_call_does_not_lock_the_other(site: Site) -> None:
     cast = site.cast
     assignment = bring_to(cast, cast.rita, ReadingState.SERVED)

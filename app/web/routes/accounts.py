@@ -145,7 +145,7 @@ def show_invitation(
 @router.post("/invitations/{token}")
 def accept_invitation(
     request: Request,
-    _viewer: Anyone,
+    viewer: Anyone,
     token: str,
     name: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
@@ -177,6 +177,8 @@ def accept_invitation(
         return render(page, status=422)
     # A reader first says who they are and whether they consent.
     after = f"/studies/{found.study_code}/start" if found.role is Part.READER else "/"
+    if viewer is not None and viewer.email == found.email:
+        return RedirectResponse(after, status_code=303)  # signed in already, as who was invited
     return RedirectResponse(f"/sign-in?next={after}&done=joined", status_code=303)
 
 
