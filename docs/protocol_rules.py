@@ -89,6 +89,9 @@ RULES: dict[str, dict[str, Tests]] = {
             ("reading/test_submission.py", "neither_bcc_nor_sk"),
             ("reading/test_submission.py", "no_percentage"),
         ],
+        "Or, where the study says so, one of five steps": [
+            ("reading/test_five_steps.py", ""),
+        ],
         "The malignancy score is derived": [(CLAUSES, "malignancy_score")],
         "Management and a comment where the study asks": [(DESIGNS, "test_d11_")],
         "Nothing is preselected": [

@@ -88,9 +88,7 @@
     if (document.body.dataset.keys !== "on" || typing(target) || target.matches("[data-map-strength]") && /^\d$/.test(key)) return;
     const act = actOf(key);
     if (act === "peek") return viewers.peek(true);
-    const doing = /^\d$/.test(key) && form()
-      ? () => setConfidence(key === "0" ? 100 : Number(key) * 10)
-      : does[act];
+    const doing = /^\d$/.test(key) && form() ? confidenceOf(key) : does[act];
     if (!doing) return;
     event.preventDefault();
     doing();
@@ -109,6 +107,14 @@
   }
 
   // ---------------------------------------------------------------- confidence
+
+  // 1 to 9 and 0 are tenths; on a scale of five steps, 1 to 5 are these and the others nothing.
+  function confidenceOf(digit) {
+    const steps = within("[data-steps]")?.querySelectorAll("input");
+    if (!steps) return () => setConfidence(digit === "0" ? 100 : Number(digit) * 10);
+    const step = steps[Number(digit) - 1];
+    return step && (() => setConfidence(step.value));
+  }
 
   function arrows(event) {
     const way = { ArrowRight: 5, ArrowUp: 5, ArrowLeft: -5, ArrowDown: -5 }[event.key];
@@ -148,7 +154,7 @@
     if (event.target.matches("[data-slider][data-unset]")) setConfidence(event.target.value);
   });
   document.addEventListener("change", (event) => {
-    if (["call", "management"].includes(event.target.name)) forgetComplaint();
+    if (["call", "confidence", "management"].includes(event.target.name)) forgetComplaint();
     if (event.target.matches("[data-keys-switch]")) setKeys(event.target.checked);
   });
 
@@ -158,7 +164,9 @@
     if (!viewers.ready()) return [_("The picture is still loading: lock when you see it."), null];
     if (!target.elements.call.value) return [_("Choose BCC or SK first."), target.elements.call[0]];
     const typed = target.elements.confidence;
-    if (!/^\d{1,3}$/.test(typed.value) || Number(typed.value) > 100) {
+    if (within("[data-steps]")) {
+      if (!typed.value) return [_("Say how sure you are: one of the five steps."), typed[0]];
+    } else if (!/^\d{1,3}$/.test(typed.value) || Number(typed.value) > 100) {
       return [_("Say how sure you are: a whole number from 0 to 100."), typed];
     }
     const management = target.elements.management;

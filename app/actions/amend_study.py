@@ -16,7 +16,7 @@ from app.domain.errors import Conflict, InvalidInput, NotFound
 from app.domain.reasons import checked_reason
 from app.domain.scores import DIAGNOSES, Diagnosis
 from app.domain.sentences import said
-from app.domain.study_design import LONGEST_WASHOUT, Management, check_sitting
+from app.domain.study_design import FIVE_STEPS, LONGEST_WASHOUT, Management, check_sitting
 
 
 def amend_protocol(
@@ -137,7 +137,14 @@ def correct_reading(
             "Give the call, BCC or SK, and the confidence from 0 to 100 per cent.",
             field="confidence",
         )
-    if design_of(connection, study=study).ask_management and management is None:
+    design = design_of(connection, study=study)
+    if design.confidence_scale == "five_steps" and confidence not in FIVE_STEPS:
+        raise InvalidInput(
+            "Readers of this study have five steps: give 0, 25, 50, 75 or 100 per cent. Nothing "
+            "was recorded.",
+            field="confidence",
+        )
+    if design.ask_management and management is None:
         raise InvalidInput(
             "Say what the reader would have done: a biopsy or none. Nothing was recorded.",
             field="management",

@@ -67,8 +67,8 @@ def design_of(connection: Connection, study: UUID) -> StudyDesign | None:
         connection,
         StudyDesign,
         """SELECT design, unaided_only_percent, washout_days, show_probability, show_label,
-               show_overlay, show_performance, ask_management, ask_comment, log_zoom, repeats,
-               cases_per_sitting, analysed_readings
+               show_overlay, show_performance, confidence_scale, ask_management, ask_comment,
+               log_zoom, repeats, cases_per_sitting, analysed_readings
            FROM study WHERE id = %s""",
         [study],
     )
@@ -80,6 +80,7 @@ def set_design(connection: Connection, study: UUID, design: StudyDesign) -> None
         """UPDATE study SET design = %(design)s, unaided_only_percent = %(unaided_only_percent)s,
                washout_days = %(washout_days)s, show_probability = %(show_probability)s,
                show_label = %(show_label)s, show_overlay = %(show_overlay)s,
+               confidence_scale = %(confidence_scale)s,
                ask_management = %(ask_management)s, ask_comment = %(ask_comment)s,
                log_zoom = %(log_zoom)s, show_performance = %(show_performance)s,
                repeats = %(repeats)s, cases_per_sitting = %(cases_per_sitting)s,

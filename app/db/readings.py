@@ -16,7 +16,7 @@ from app.domain.reading import (
     state_of,
 )
 from app.domain.scores import Diagnosis
-from app.domain.study_design import Design, Purpose
+from app.domain.study_design import ConfidenceScale, Design, Purpose
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class ReaderStudy:
     demonstration: bool
     design: Design
     washout_days: int
+    confidence_scale: ConfidenceScale
     ask_management: bool
     ask_comment: bool
     log_zoom: bool
@@ -47,9 +48,12 @@ class ReaderStudy:
 
     @property
     def questions(self) -> Questions:
-        """Return what is asked beside call and confidence."""
+        """Return what is asked beside the call."""
         return Questions(
-            management=self.ask_management, comment=self.ask_comment, zoom=self.log_zoom
+            confidence_scale=self.confidence_scale,
+            management=self.ask_management,
+            comment=self.ask_comment,
+            zoom=self.log_zoom,
         )
 
 
@@ -134,7 +138,7 @@ class TrainingTruth:
 # Excluded cases that were not finished are not to be read any more.
 _READER_STUDY = """
     SELECT s.id, s.code, s.title, s.instructions, s.state, s.demonstration, s.design,
-           s.washout_days, s.ask_management, s.ask_comment, s.log_zoom,
+           s.washout_days, s.confidence_scale, s.ask_management, s.ask_comment, s.log_zoom,
            s.cases_per_sitting, l.order_sha256,
            (SELECT count(*) FROM assignment a WHERE a.enrolment_id = e.id)
            - (SELECT count(*) FROM assignment a

@@ -1,8 +1,8 @@
 """Rules of the protocol that follow from a study's log alone, in every design.
 
 The steps of one reading are checked with the chain (audit_chain); these are about several: cases
-are served in their order, a second session waits for its washout, and rows name the version of the
-protocol that was in force.
+are served in their order, a second session waits for its washout, confidence keeps to the study's
+scale, and rows name the version of the protocol that was in force.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 
 from app.domain.audit_chain import AuditEvent
 from app.domain.logged_orders import LoggedOrders
+from app.domain.study_design import FIVE_STEPS
 
 Row = dict[str, Any]
 _EXCLUDING = {
@@ -37,14 +38,15 @@ def broken_rules(events: Iterable[AuditEvent], orders: LoggedOrders) -> list[str
     problems: list[str] = []
     readers: dict[str, _Reader] = {}
     excluded: set[str] = set()
-    days, version = 28, 0
+    settings: Row = {"washout_days": 28}
+    version = 0
     for event in events:
         if event.action in _EXCLUDING:
             _EXCLUDING[event.action](excluded, json.loads(event.payload)["case_id"])
         elif event.action == "protocol_version.insert":
             version += 1
         elif event.action == "study.update":
-            days = json.loads(event.payload)["new"].get("washout_days", days)
+            settings |= json.loads(event.payload)["new"]
         elif event.action in {"washout_override.insert", "served.insert", "reading.insert"}:
             row: Row = json.loads(event.payload)
             reader = readers.setdefault(row["reader_id"], _Reader())
@@ -56,14 +58,22 @@ def broken_rules(events: Iterable[AuditEvent], orders: LoggedOrders) -> list[str
                     f"event {event.seq}: version {version} of the protocol was in force"
                 )
             if event.action == "served.insert":
-                problems += _served(event.seq, row, reader, orders, excluded, days)
-            elif reader.session_of.get(row["assignment_id"]) == 1:
-                reader.first_ends = datetime.fromisoformat(row["locked_at"])
+                problems += _served(event.seq, row, reader, orders, excluded, settings)
+            else:
+                problems += _locked(event.seq, row, reader, settings)
     return problems
 
 
+def _locked(seq: int, row: Row, reader: _Reader, settings: Row) -> Iterable[str]:
+    if reader.session_of.get(row["assignment_id"]) == 1:
+        reader.first_ends = datetime.fromisoformat(row["locked_at"])
+    # Studies of before the scales have it not in their log: theirs is in per cent.
+    if settings.get("confidence_scale") == "five_steps" and row["confidence"] not in FIVE_STEPS:
+        yield f"event {seq}: {row['confidence']} % is none of the five steps of this study"
+
+
 def _served(
-    seq: int, row: Row, reader: _Reader, orders: LoggedOrders, excluded: set[str], days: int
+    seq: int, row: Row, reader: _Reader, orders: LoggedOrders, excluded: set[str], settings: Row
 ) -> Iterable[str]:
     order = orders.orders.get(row["reader_id"], [])
     position = row.get("position") or reader.position + 1
@@ -78,7 +88,8 @@ def _served(
         yield f"event {seq}: position {position} was served before those before it"
     session = order[position - 1].session
     reader.session_of[row["assignment_id"]] = session
-    washout = timedelta(days=days if reader.washout is None else reader.washout)
+    days = settings["washout_days"] if reader.washout is None else reader.washout
+    washout = timedelta(days=days)
     if session == 1 or reader.first_ends is None:
         return
     if datetime.fromisoformat(row["served_at"]) < reader.first_ends + washout:

@@ -14,7 +14,7 @@ from uuid import UUID
 from app.domain.errors import InvalidInput
 from app.domain.scores import DIAGNOSES, Diagnosis
 from app.domain.sentences import said
-from app.domain.study_design import Management
+from app.domain.study_design import FIVE_STEPS, ConfidenceScale, Management
 
 
 class Phase(StrEnum):
@@ -76,8 +76,9 @@ class Submission:
 
 @dataclass(frozen=True)
 class Questions:
-    """What a study asks beside call and confidence."""
+    """What a study asks beside the call, and on which scale the confidence is given."""
 
+    confidence_scale: ConfidenceScale = "percent"
     management: bool = False
     comment: bool = False
     zoom: bool = False  # not asked, but noted by the browser
@@ -121,11 +122,7 @@ def parse_submission(
     """
     if call not in DIAGNOSES:
         raise InvalidInput("Choose BCC or SK before locking.")
-    if not (confidence.isascii() and confidence.isdigit() and len(confidence) <= 3):  # noqa: PLR2004
-        raise InvalidInput("Give your confidence in the call as a whole number from 0 to 100.")
-    percent = int(confidence)
-    if percent > 100:  # noqa: PLR2004 - per cent
-        raise InvalidInput("Give your confidence in the call as a whole number from 0 to 100.")
+    percent = _confidence(confidence, questions.confidence_scale)
     if not _SUBMISSION_ID.fullmatch(submission_id):
         raise InvalidInput("This form is damaged. Reload the page; nothing was locked.")
     return Submission(
@@ -137,6 +134,15 @@ def parse_submission(
         _comment(comment) if questions.comment else None,
         Viewing(_milliseconds(map_milliseconds), _zoom(greatest_zoom) if questions.zoom else None),
     )
+
+
+def _confidence(text: str, scale: ConfidenceScale) -> int:
+    short = text.isascii() and text.isdigit() and len(text) <= 3  # noqa: PLR2004
+    if scale == "five_steps" and not (short and int(text) in FIVE_STEPS):
+        raise InvalidInput("Say how sure you are by one of the five steps, from 0 to 100 per cent.")
+    if not (short and int(text) <= 100):  # noqa: PLR2004 - per cent
+        raise InvalidInput("Give your confidence in the call as a whole number from 0 to 100.")
+    return int(text)
 
 
 def _management(text: str) -> Management:

@@ -15,6 +15,7 @@ Arm = Literal["with_ai", "without_ai"]
 Purpose = Literal["counted", "training"]
 Management = Literal["biopsy", "no_biopsy"]
 AnalysedReadings = Literal["original", "corrected"]
+ConfidenceScale = Literal["percent", "five_steps"]
 
 DESIGNS: tuple[Design, ...] = get_args(Design)
 AMENDABLE = ("title", "instructions", "cases_per_sitting")
@@ -24,6 +25,7 @@ MOST_PER_SITTING = 500
 WASHOUT = said("The washout is {least} to {most} days.")
 REPEATS = said("{least} to {most} cases can be read a second time.")
 SITTING = said("A sitting has {least} to {most} cases, or no end.")
+FIVE_STEPS = (0, 25, 50, 75, 100)  # per cent; the keys 1 to 5
 LARGEST_SHARE = 50  # so that with two readers every case is read with AI by one of them
 
 
@@ -34,6 +36,7 @@ class StudyDesign:
     `unaided_only_percent` is the share of a reader's counted cases that are read without AI,
     in the design hidden_share alone. `washout_days` lie between the sessions of a crossover.
     `repeats` counted cases are read a second time, for agreement of a reader with themselves.
+    `confidence_scale`: any whole per cent from 0 to 100, or one of FIVE_STEPS.
     `analysed_readings`: whether voids and corrections count, or readings as they were locked.
     """
 
@@ -44,6 +47,7 @@ class StudyDesign:
     show_label: bool = True
     show_overlay: bool = True
     show_performance: bool = False  # the model's own record: sensitivity and specificity
+    confidence_scale: ConfidenceScale = "percent"
     ask_management: bool = False
     ask_comment: bool = False
     log_zoom: bool = False  # how far the images were enlarged, as the browser says
@@ -68,6 +72,11 @@ class StudyDesign:
             )
         if self.design != "hidden_share" and self.unaided_only_percent != 0:
             raise InvalidInput("Only the design with a hidden share has a share without AI.")
+        if self.confidence_scale not in get_args(ConfidenceScale):
+            raise InvalidInput(
+                "Say whether readers give how sure they are in per cent or in five steps.",
+                field="confidence_scale",
+            )
         if self.analysed_readings not in get_args(AnalysedReadings):
             raise InvalidInput("Say whether readings are analysed as locked or as corrected.")
         if not (self.show_probability or self.show_label or self.show_overlay):

@@ -96,8 +96,8 @@ OF_THE_DATABASE = (
     ),
     said('The study "{code}" is {state}: matches are acknowledged before cases are read.'),
     said(
-        'The study "{code}" is {state}: what is logged of the zoom and shown of the model\'s '
-        "record is fixed."
+        'The study "{code}" is {state}: how confidence is asked for, what is logged of the zoom '
+        "and shown of the model's record is fixed."
     ),
     said('The study "{code}" is {state}: which readings its analysis uses is frozen.'),
     said('The study "{code}" is open: its cases and predictions are frozen.'),
@@ -107,6 +107,7 @@ OF_THE_DATABASE = (
     ),
     said("A reading answers the questions of its study, all of them and no other."),
     said("A correction answers the questions of its study, all of them and no other."),
+    said("In this study confidence has five steps: 0, 25, 50, 75 or 100 per cent."),
 )
 # Reasons that the program itself gives, as the log keeps them.
 REASONS = (

@@ -8,6 +8,7 @@ from app.db.additions import Addition
 from app.db.case_readings import CaseDetail, LockedReading
 from app.db.protocols import Correction, Exclusion
 from app.db.studies import ModelVersion, Study
+from app.domain.study_design import StudyDesign
 from app.web.pages import Page
 
 
@@ -44,7 +45,7 @@ class ReadingPage(Page):
     call: str = ""
     confidence: str = ""
     management: str = ""
-    ask_management: bool
+    design: StudyDesign
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ FROZEN = {
     "show_label": said("what the AI shows"),
     "show_overlay": said("what the AI shows"),
     "show_performance": said("what the AI shows"),
+    "confidence_scale": said("the questions"),
     "ask_management": said("the questions"),
     "ask_comment": said("the questions"),
     "log_zoom": said("whether the zoom is noted"),
@@ -41,6 +42,7 @@ class DesignForm(BaseModel):
     show_label: bool = False
     show_overlay: bool = False
     show_performance: bool = False
+    confidence_scale: str = "percent"
     ask_management: bool = False
     log_zoom: bool = False
     ask_comment: bool = False
@@ -62,6 +64,7 @@ class DesignForm(BaseModel):
             show_label=design.show_label,
             show_overlay=design.show_overlay,
             show_performance=design.show_performance,
+            confidence_scale=design.confidence_scale,
             ask_management=design.ask_management,
             log_zoom=design.log_zoom,
             ask_comment=design.ask_comment,
@@ -91,6 +94,7 @@ class DesignForm(BaseModel):
             show_label=self.show_label,
             show_overlay=self.show_overlay,
             show_performance=self.show_performance,
+            confidence_scale="five_steps" if self.confidence_scale == "five_steps" else "percent",
             ask_management=self.ask_management,
             log_zoom=self.log_zoom,
             ask_comment=self.ask_comment,

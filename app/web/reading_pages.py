@@ -12,7 +12,7 @@ from app.db.readings import ReaderStudy
 from app.domain.reading import LockedCall, ReadingState
 from app.domain.reading_keys import BOTH_IN_ONE, LAYOUTS, MEANINGS, PAUSES, ReadingKeys
 from app.domain.scores import Diagnosis
-from app.domain.study_design import StudyDesign
+from app.domain.study_design import FIVE_STEPS, StudyDesign
 from app.web.pages import Page
 
 
@@ -83,6 +83,7 @@ class ReadingRoomPage(Page):
 
     template: ClassVar[str] = "reading_room.html"
     meanings: ClassVar[Mapping[str, str]] = MEANINGS
+    steps: ClassVar[tuple[int, ...]] = FIVE_STEPS  # of the confidence, where the study has five
     study: ReaderStudy
     state: ReadingState | None
     assignment_id: str = ""

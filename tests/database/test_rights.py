@@ -25,7 +25,7 @@ def whole(tables: str) -> dict[str, str]:
 DESIGN = (
     "design unaided_only_percent washout_days show_probability show_label show_overlay "
     "ask_management ask_comment log_zoom show_performance repeats cases_per_sitting "
-    "analysed_readings"
+    "analysed_readings confidence_scale"
 )
 
 EXTENSION = "enrolment_id study_id reader_id number cases order_sha256"
@@ -105,7 +105,7 @@ RIGHTS = {
             "reveal": "assignment_id study_id reader_id revealed_at",
             "served": ALL,
             "study": "id code title instructions positive_class state demonstration design "
-            "washout_days ask_management ask_comment log_zoom cases_per_sitting",
+            "washout_days confidence_scale ask_management ask_comment log_zoom cases_per_sitting",
         },
         "INSERT": {
             "consent": "study_id reader_id consent_text_id",

@@ -105,6 +105,11 @@ def test_the_methods_text_says_the_study_in_numbers() -> None:
         ({"design": "parallel"}, "parallel arms"),
         ({"repeats": 3}, "3 cases were read twice by each reader"),
         ({"show_probability": False}, "readers were shown the model's call and a Grad-CAM map"),
+        ({}, "a confidence from 0 to 100 per cent in that call"),
+        (
+            {"confidence_scale": "five_steps"},
+            "a confidence in five steps (0, 25, 50, 75 and 100 per cent) in that call",
+        ),
         ({"ask_management": True}, "biopsy or no biopsy"),
         ({"cases_per_sitting": 40}, "A sitting had 40 cases."),
         ({"demonstration": True}, "nothing here says anything about skin cancer"),

@@ -65,6 +65,7 @@ OLD_TAB = {  # the draft's whole form, as the open study's settings are
         ({"design": "parallel"}, "who reads what with the AI."),
         ({"design": "crossover", "washout_days": "7"}, "who reads what with the AI, the washout."),
         ({"show_overlay": "false", "ask_comment": "true"}, "what the AI shows, the questions."),
+        ({"confidence_scale": "five_steps"}, "the questions."),
         ({"repeats": "3"}, "the repeated cases."),
         ({"analysed_readings": "corrected"}, "which readings are analysed."),
     ],

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from app.domain.scores import NAMES
+from app.domain.study_design import FIVE_STEPS
 from app.domain.study_facts import StudyFacts, result
 
 _ORDER = (
@@ -291,7 +292,10 @@ def model(facts: StudyFacts) -> str:
 
 def reading(facts: StudyFacts) -> str:
     """Say what was asked and how it was kept."""
-    asked = ["a call (BCC or SK)", "a confidence from 0 to 100 per cent in that call"]
+    scale = "from 0 to 100 per cent"
+    if facts.study.get("confidence_scale") == "five_steps":
+        scale = f"in five steps ({listed([str(step) for step in FIVE_STEPS])} per cent)"
+    asked = ["a call (BCC or SK)", f"a confidence {scale} in that call"]
     if facts.study.get("ask_management"):
         asked.append("the management (biopsy or no biopsy)")
     if facts.study.get("ask_comment"):

@@ -220,5 +220,5 @@ def _reading_page(
         call=call,
         confidence=confidence,
         management=management,
-        ask_management=design_of(connection, study=study).ask_management,
+        design=design_of(connection, study=study),
     )

@@ -92,6 +92,7 @@ def _as_a_reader(
         demonstration=study.demonstration,
         design=design.design,
         washout_days=design.washout_days,
+        confidence_scale=design.confidence_scale,
         ask_management=design.ask_management,
         ask_comment=design.ask_comment,
         log_zoom=design.log_zoom,
