@@ -98,6 +98,7 @@ class ReadingRoomPage(Page):
     typed: CallForm = field(default_factory=CallForm)  # kept after a refused form
     keys: ReadingKeys = field(default_factory=ReadingKeys)
     preview: StudyDesign | None = None
+    profile_due: bool = False  # before the first call: the reader has not said who they are
 
     @property
     def keys_json(self) -> str:

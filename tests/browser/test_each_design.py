@@ -202,7 +202,7 @@ def test_in_each_design_a_coordinator_comes_from_nothing_to_a_proven_pack(
         look_at_the_monitor(cora)
         shown = unblind(cora)
         assert f"5 readers ({SIMULATED} simulated)" in shown
-        assert re.search(r"\b(\d+) of \1 readings were made", shown), "nothing is missing"
+        assert re.search(r"\b(\d+) of \1 calls were made", shown), "nothing is missing"
         pack = download_pack(cora, tmp_path)
     said = proven(pack)
     assert "every number of results.json computed again" in said

@@ -15,6 +15,7 @@ from app.actions.export_study import COLUMNS
 from app.actions.pack.codebook import TABLES
 from app.actions.pack.readme import FILES
 from app.domain.case_columns import FORMATS
+from app.domain.counted import MEANING
 from app.domain.readings_file import parse_readings
 from app.settings import KNOWN
 
@@ -115,6 +116,12 @@ def test_every_make_target_of_the_manual_exists() -> None:
 def test_readings_csv_is_in_the_manual_as_it_is_written() -> None:
     described = [tuple(row) for row in table((DOCS / "readings-file.md").read_text())]
     assert described[: len(COLUMNS)] == [(c.name, c.meaning, c.values) for c in COLUMNS]
+
+
+def test_every_reason_for_not_counting_is_in_the_manual_as_the_codebook_has_it() -> None:
+    text = (DOCS / "readings-file.md").read_text()
+    section = re.split(r"^## readings_not_counted\.csv$", text, flags=re.MULTILINE)[1]
+    assert [tuple(row) for row in table(section)][: len(MEANING)] == list(MEANING.items())
 
 
 def test_every_table_of_a_pack_is_in_the_manual_as_it_is_written() -> None:

@@ -108,6 +108,18 @@ def test_the_first_text_of_a_study_comes_before_the_call_of_a_case_under_way(sit
     assert 'data-state="served"' in rita.get("/studies/bcc-sk/read").text
 
 
+def test_who_has_not_said_who_they_are_is_told_before_the_first_case(site: Site) -> None:
+    """A study without a consent text sends nobody to that page."""
+    rita = site.browser(site.cast.rita)
+    page = rita.get("/studies/bcc-sk/read").text
+    assert "You have not said yet who you are" in page
+    assert 'href="/studies/bcc-sk/start"' in page
+    assert rita.post("/studies/bcc-sk/start", data=ABOUT).status_code == 303
+    page = rita.get("/studies/bcc-sk/read").text
+    assert 'data-state="start"' in page
+    assert "You have not said yet who you are" not in page
+
+
 def test_who_is_done_is_not_asked_anew(site: Site) -> None:
     write_consent(site)
     accept(site, site.cast.rita)

@@ -3,9 +3,9 @@
 from app import __version__
 
 FILES: dict[str, str] = {
-    "readings.csv": "every locked call: one row per reader, case and modality",
+    "readings.csv": "the calls that count: one row per reader, case and modality",
     "readings_not_counted.csv": "calls that do not count, each with the reason",
-    "readings-wide.csv": "the same, one row per reader and case",
+    "readings-wide.csv": "the calls of readings.csv, one row per reader and case",
     "cases.csv": "the cases with demographics and reference standard",
     "predictions.csv": "the models' output for every image and case",
     "overlays/": "the Grad-CAM maps; predictions.csv says whose they are",

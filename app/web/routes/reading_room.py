@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.actions import read_case
 from app.actions.between_cases import between_cases
-from app.db import reading_keys
+from app.db import people, reading_keys
 from app.db.readings import ReaderStudy, ShownOverlay
 from app.db.session import Connection, Role
 from app.domain.access import Account
@@ -205,6 +205,9 @@ def _page(
         typed=typed or CallForm(),
         keys=reading_keys.keys_of_actor(connection),
         ahead=_ahead(connection, study, case),
+        profile_due=case.state is ReadingState.ASSIGNED
+        and study.finished == 0
+        and people.own_profile(connection, study.id) is None,
     )
 
 
