@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.status import HTTP_404_NOT_FOUND
+from starlette.status import HTTP_404_NOT_FOUND, HTTP_405_METHOD_NOT_ALLOWED
 
 from app.db import accounts
 from app.db.session import Role
@@ -26,7 +26,7 @@ from app.domain.errors import (
 from app.domain.sentences import said
 from app.languages.current import here
 from app.logs import request_id
-from app.web.access import page_above
+from app.web.access import page_above, routes_of
 from app.web.pages import RefusalPage
 from app.web.rendering import render
 from app.web.services import services_of
@@ -117,7 +117,25 @@ def _unusable(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     sentence = _SENTENCES.get(status, said("This request cannot be answered."))
-    return _say(request, RefusalPage(status=status, sentence=sentence))
+    response = _say(request, RefusalPage(status=status, sentence=sentence))
+    if status == HTTP_405_METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(_methods_at(request))
+    return response
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return what an address may be used with.
+
+    Starlette names those of the first route there, but a page and its form are two routes. HEAD is
+    of static files alone: some GETs are written in the log (results seen, an export made), and
+    whoever sends a HEAD has seen and received nothing.
+    """
+    path = request.url.path
+    if path.startswith("/static/"):
+        return ["GET", "HEAD"]
+    routes = routes_of(request.app)
+    at = [route.methods or () for route in routes if route.path_regex.fullmatch(path)]
+    return sorted({method for methods in at for method in methods})
 
 
 def _bug(request: Request, error: Exception) -> Response:

@@ -107,6 +107,46 @@ def test_a7_other_methods_do_nothing(open_site: Site, method: str) -> None:
     assert open_site.cast.reload().state == "open"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/studies/bcc-sk/letters", "GET, POST"),  # a page and its form: two routes
+        ("GET", "/sign-out", "POST"),
+        ("PUT", "/api/v1/studies/bcc-sk", "GET"),
+        ("POST", "/static/reread.css", "GET, HEAD"),
+        ("HEAD", "/health", "GET"),
+    ],
+)
+def test_a_method_that_an_address_does_not_have_is_told_those_it_has(
+    open_site: Site, method: str, path: str, allowed: str
+) -> None:
+    answer = open_site.browser(open_site.cast.cora).request(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
+def test_a7_head_is_refused_by_every_page_and_writes_nothing(site: Site) -> None:
+    """Not answered like GET: an export or a look at the log would be written down, and none was."""
+    cast = site.cast
+    assignment = bring_to(cast, cast.rita, ReadingState.LOCKED)
+    values = {"code": "bcc-sk", "assignment": assignment, "position": 1, "name": "readings.csv"}
+    browsers = [site.browser(person) for person in (None, cast.rita, cast.cora)]
+    before = {**study_digest(cast), "audit_event": events_logged(cast)}
+    pages = [route.path for route in routes_of(site.app) if "GET" in route.methods]
+    assert len(pages) >= 60
+    for page in pages:
+        for browser in browsers:
+            answer = browser.head(page.format_map(Places(values)))
+            assert (answer.status_code, "GET" in answer.headers["Allow"]) == (405, True), page
+    assert {**study_digest(cast), "audit_event": events_logged(cast)} == before
+    assert site.browser().head("/static/reread.css").status_code == 200
+
+
+def events_logged(cast: Cast) -> str:
+    """How many events all logs have."""
+    with superuser(cast) as owner:
+        return str(owner.execute("SELECT count(*) FROM audit_event").fetchone()[0])
+
+
 def study_digest(cast: Cast) -> dict[str, str]:
     """What the tables hold, row by row; only the log and the sessions are left out."""
     left_out = {"audit_event", "sign_in_session", "alembic_version"}
