@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from app.db.embedded import embedded_postgres
 from app.db.migrate import migrate
+from app.db.server_settings import refuse_old_server
 from app.db.session import Database, Role
 from app.domain.errors import Unavailable
 from app.settings import Settings
@@ -28,9 +31,9 @@ def running(settings: Settings) -> Generator[Running]:
     """Give the database; starts the embedded server where none is configured, and migrates it.
 
     A configured server is migrated only by `reread migrate`. The embedded one stops with the last
-    command that uses it.
+    command that uses it. Raises Unavailable on a server that is too old.
     """
-    with unmigrated(settings) as url:
+    with _server(settings) as url:
         if not settings.database_url:
             migrate(url, secret=None)
         yield from _with_database(settings, url)
@@ -43,7 +46,18 @@ def embedded_folder(settings: Settings) -> Path:
 
 @contextmanager
 def unmigrated(settings: Settings) -> Generator[str]:
-    """Give the URL of the database as it is, for what must find it empty."""
+    """Give the URL of the database as it is, for its administrator: to restore into, to migrate.
+
+    Raises Unavailable on a server that is too old.
+    """
+    with _server(settings) as url:
+        with psycopg.connect(url) as connection:
+            refuse_old_server(connection)
+        yield url
+
+
+@contextmanager
+def _server(settings: Settings) -> Generator[str]:
     if settings.database_url:
         yield settings.database_url
         return
@@ -61,6 +75,9 @@ def _with_database(settings: Settings, url: str) -> Generator[Running]:
         replica_url=settings.replica_url,
     )
     try:
+        # As a role: who serves need not have the administrator's password.
+        with database.begin(Role.ACCOUNT, actor=None) as connection:
+            refuse_old_server(connection)
         yield Running(settings, database, Storage(settings.storage_url), url)
     except Unavailable as refusal:
         # A pool only knows that nobody got a connection; who runs the command must know why.

@@ -9,7 +9,7 @@ from app.actions.verify_files import verify_files
 from app.actions.verify_study import verify_study
 from app.db.administrator import records_of
 from app.db.dump import OwnRole, heads_of, is_empty, load
-from app.db.migrate import migrate, refuse_old_server, stamp
+from app.db.migrate import migrate, stamp
 from app.domain.audit_chain import Anchor
 from app.domain.backup import DATABASE, FILES, MANIFEST, Head, Manifest, parse_files, parse_manifest
 from app.domain.errors import Conflict, InvalidInput
@@ -72,10 +72,8 @@ def restore(
     """Restore into a database and a storage that are empty, then bring them to the newest schema.
 
     Files come first, each under its own key: stopped in between, the same command goes on. The
-    database comes in one transaction. Raises Conflict where something else is there already, and
-    Unavailable on a server that is too old.
+    database comes in one transaction. Raises Conflict where something else is there already.
     """
-    refuse_old_server(administrator_url)
     if not is_empty(administrator_url):
         raise Conflict(
             "There is a database already; a backup is restored into an empty place only. Name "

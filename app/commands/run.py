@@ -6,7 +6,7 @@ import logging
 from app.db.migrate import migrate as migrate_database
 from app.demo import run_demo
 from app.logs import start_logging
-from app.running import running
+from app.running import running, unmigrated
 from app.serving import refuse_taken_port
 from app.serving import serve as run_server
 from app.settings import LogForm, Settings
@@ -57,10 +57,7 @@ def worker(arguments: argparse.Namespace, settings: Settings) -> int:
 def migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Bring the database to the newest schema."""
     del arguments
-    if settings.database_url:
-        migrate_database(settings.database_url, secret=settings.secret)
-    else:
-        with running(settings):
-            pass  # the embedded database is migrated whenever it starts
+    with unmigrated(settings) as administrator_url:
+        migrate_database(administrator_url, secret=settings.secret)
     print("The database has the newest schema.")
     return 0

@@ -14,9 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from app.db.session import Role, role_password
-from app.domain.errors import Unavailable
 
-OLDEST = 18  # the server that the tests run on, and whose pg_dump and pg_restore are used
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -24,9 +22,7 @@ def migrate(administrator_url: str, *, secret: str | None, to: str = "head") -> 
     """Run the migrations, then set up the roles: what Postgres logs of them, and their passwords.
 
     The embedded server trusts its local socket and needs no passwords: no secret, none set.
-    Raises Unavailable on a server that is too old.
     """
-    refuse_old_server(administrator_url)
     with _connected(administrator_url) as config:
         if to == "base":
             command.downgrade(config, to)
@@ -35,21 +31,6 @@ def migrate(administrator_url: str, *, secret: str | None, to: str = "head") -> 
             _log_no_values(administrator_url)
     if secret is not None:
         _set_passwords(administrator_url, secret)
-
-
-def refuse_old_server(administrator_url: str) -> None:
-    """Raise Unavailable where the server is older than the programs that back up and restore.
-
-    An older one would take every call, and its backup could not be restored: pg_restore sets what
-    it does not know.
-    """
-    with psycopg.connect(administrator_url) as connection:
-        version = connection.info.server_version // 10_000
-    if version < OLDEST:
-        raise Unavailable(
-            f"This server is PostgreSQL {version}; reread needs {OLDEST} or newer. Nothing was "
-            "changed."
-        )
 
 
 def stamp(administrator_url: str, revision: str) -> None:

@@ -1,7 +1,9 @@
-"""Settings of the Postgres server without which a committed row may be lost."""
+"""What the Postgres server must be so that no committed row is lost or left without a backup."""
 
 from app.db.session import Connection, Database, Role
 from app.domain.errors import Unavailable
+
+OLDEST = 18  # the server that the tests run on, and whose pg_dump and pg_restore are used
 
 # Setting -> how to mend it. synchronous_commit may also be set for a role or a database.
 _IN_CONFIGURATION = "ALTER SYSTEM SET {} = on; SELECT pg_reload_conf();"
@@ -12,6 +14,20 @@ MUST_BE_ON = {
     + " ALTER ROLE reread_reader RESET synchronous_commit;",
     "data_checksums": "stop the server; pg_checksums --enable --pgdata FOLDER; start it again.",
 }
+
+
+def refuse_old_server(connection: Connection) -> None:
+    """Raise Unavailable where the server is older than the programs that back up and restore.
+
+    An older one would take every call, and its backup could not be restored: pg_restore sets what
+    it does not know.
+    """
+    version = connection.info.server_version // 10_000
+    if version < OLDEST:
+        raise Unavailable(
+            f"This server is PostgreSQL {version}; reread needs {OLDEST} or newer. Nothing was "
+            "changed."
+        )
 
 
 def unsafe_settings(connection: Connection) -> list[str]:

