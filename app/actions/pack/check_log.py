@@ -27,7 +27,7 @@ from app.domain.logged_tables import (
     viewing_of_log,
 )
 from app.domain.strict_json import parse_json
-from app.domain.study_facts import NEEDED_ACTIONS, history_of, study_facts
+from app.domain.study_facts import history_of, study_facts
 
 OTHERS = "readings_not_counted.csv"
 _Models = Mapping[str, Row]
@@ -41,7 +41,7 @@ def check_against_log(check: Check, events: list[AuditEvent]) -> None:
         rows = rows_of_log(events)
         study, models = _check_study(check, events, rows)
         _check_tables(check, events, rows, models)
-        _check_texts(check, events, study, models)
+        _check_texts(check, rows, study, models)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as fault:
         # A log whose hashes are right may still be somebody's invention.
         check.problems.append(f"audit.jsonl: its events do not fit together ({fault!r})")
@@ -82,9 +82,7 @@ def _check_study(check: Check, events: list[AuditEvent], rows: _Rows) -> tuple[R
         found = cast("dict[str, Any]", parse_json(check.text("study.json")))
         models = {str(model["id"]): dict(model) for model in found["models"]}
         same = found["study"] == logged
-        history = history_of(
-            rows_of_log(event for event in events if event.action in NEEDED_ACTIONS)
-        )
+        history = history_of(rows)
         bound = models_of_log(rows)
         for model in sorted(bound.keys() | models.keys()) if bound else ():
             if not _is_bound(models.get(model, {}), bound.get(model, {})):
@@ -151,7 +149,7 @@ def _check_tables(check: Check, events: list[AuditEvent], rows: _Rows, models: _
     check.checked.append(f"{len(logged.overlays)} overlays against the log")
 
 
-def _check_texts(check: Check, events: list[AuditEvent], study: Row, models: _Models) -> None:
+def _check_texts(check: Check, rows: _Rows, study: Row, models: _Models) -> None:
     """Write methods, flow and checklists again from log and files, and compare."""
     if check.manifest.software_version != __version__:
         check.checked.append(
@@ -160,7 +158,7 @@ def _check_texts(check: Check, events: list[AuditEvent], study: Row, models: _Mo
         )
         return
     facts = study_facts(
-        rows_of_log(event for event in events if event.action in NEEDED_ACTIONS),
+        rows,
         study=study,
         models=models,
         readers=list(check.table("readers.csv")),
