@@ -76,7 +76,7 @@ class ReaderPage(Page):
     number: int | None = None  # of the case, as the reader sees it, whose readings are asked for
     readings: list[LockedReading] = field(default_factory=list[LockedReading])
     delivery: Delivery | None = None
-    written: WrittenLetter | None = None  # the last letter, this one or an earlier
+    written: list[WrittenLetter]  # the newest last
     sent_before: datetime | None = None  # when the same text went out, which was not sent again
     subject: str = ""
     text: str = ""
@@ -93,7 +93,6 @@ class BehindReader:
     reader: ReaderRow
     pace: ReaderPace
     letter: Message
-    reminded: WrittenLetter | None  # the last time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +106,18 @@ class LettersPage(Page):
     everybody: int  # readers who are people and whose part has not ended
     sends_mail: bool  # a mail server is set
     now: datetime
+    written: list[WrittenLetter]  # to all readers, the newest last
     deliveries: list[Delivery] = field(default_factory=list[Delivery])  # just made
     sent_before: dict[str, datetime] = field(  # address -> when it got the same words, not again
         default_factory=dict[str, datetime]
     )
     subject: str = ""
     text: str = ""
+
+    @property
+    def reminded(self) -> dict[UUID, WrittenLetter]:
+        """Reader -> the last reminder."""
+        return {each.reader_id: each for each in self.written if each.kind == "reminder"}
 
 
 @dataclass(frozen=True, kw_only=True)

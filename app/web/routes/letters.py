@@ -54,19 +54,9 @@ def write_letters(
             try:
                 letters = _to_all(connection, page.study, subject, text)
             except InvalidInput as refusal:
-                page = _page(
-                    request,
-                    connection,
-                    viewer,
-                    code,
-                    subject=subject,
-                    text=text,
-                    problem=refusal.sentence,
-                )
+                page = replace(page, subject=subject, text=text, problem=refusal.sentence)
                 return render(page, status=refusal.status)
-        before = write_messages.sent_of_late(
-            letters, people.letters_written(connection, page.study.id), now=services.clock()
-        )
+        before = write_messages.sent_of_late(letters, page.written, now=services.clock())
     new = {person: letter for person, letter in letters.items() if person not in before}
     made = write_messages.deliver_all(services.settings.mail, list(new.values()))
     with services.database.begin(Role.COORDINATOR, actor=viewer.id) as connection:
@@ -100,9 +90,6 @@ def _page(
     code: str,
     *,
     deliveries: list[write_messages.Delivery] | None = None,
-    subject: str = "",
-    text: str = "",
-    problem: str | None = None,
 ) -> LettersPage:
     services = services_of(request)
     now = services.clock()
@@ -112,15 +99,9 @@ def _page(
         row for row in people.readers_of(connection, study.id) if row.active and not row.simulated
     ]
     behind = [row for row in persons if paces[row.reader_id].pace.missing]
-    reminded = {
-        each.reader_id: each
-        for each in people.letters_written(connection, study.id)
-        if each.kind == "reminder"
-    }
     chosen = languages.languages_of(connection, [row.reader_id for row in behind])
     return LettersPage(
         viewer=viewer,
-        problem=problem,
         study=study,
         behind=[
             BehindReader(
@@ -136,7 +117,6 @@ def _page(
                     language=write_messages.language_of_letter(chosen.get(row.reader_id)),
                     by=viewer,
                 ),
-                reminded.get(row.reader_id),
             )
             for row in behind
             if study.state == "open" and not paces[row.reader_id].waits(now)
@@ -145,7 +125,6 @@ def _page(
         everybody=len(persons),
         sends_mail=services.settings.mail is not None,
         now=now,
+        written=people.letters_written(connection, study.id),
         deliveries=deliveries or [],
-        subject=subject,
-        text=text,
     )

@@ -190,19 +190,9 @@ def write_to_reader(
                 )
             )
         except InvalidInput as refusal:
-            page = _reader_page(
-                connection,
-                viewer,
-                code,
-                person,
-                subject=subject,
-                text=text,
-                problem=refusal.sentence,
-            )
-            return render(page, status=refusal.status)
-        written = people.letters_written(connection, page.study.id)
+            return render(replace(page, problem=refusal.sentence), status=refusal.status)
         before = write_messages.sent_of_late(
-            {person: letter}, written, now=services_of(request).clock()
+            {person: letter}, page.written, now=services_of(request).clock()
         )
         if person in before:
             return render(replace(page, subject="", text="", sent_before=before[person]))
@@ -355,7 +345,7 @@ def _reader_page(
         if number is None
         else case_readings.readings_at(connection, study.id, reader, number),
         delivery=delivery,
-        written=next((each for each in reversed(written) if each.reader_id == reader), None),
+        written=[each for each in written if each.reader_id == reader],
         subject=subject,
         text=text,
         days=days,
