@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.domain.access import AccountRole
 from tests.browser.conftest import Person, Site, serving
@@ -243,6 +243,39 @@ def test_on_paper_no_table_of_the_results_is_wider_than_the_sheet(
         expect(page.locator("#invite")).to_be_hidden()
         bar = page.locator("#readers-table progress").first
         assert bar.evaluate("at => getComputedStyle(at).printColorAdjust") == "exact"
+
+
+def test_on_paper_a_picture_that_has_not_come_is_left_away_and_the_page_says_so(site: Site) -> None:
+    with site.person() as cora:
+        page = cora.page
+        cora.sign_in("cora@example.org")
+        held: list[Route] = []
+        come = False
+
+        def hold(route: Route) -> None:
+            if come:
+                route.continue_()
+            else:
+                held.append(route)
+
+        page.route("**/cases/*/images/1", hold)
+        cora.goto("/studies/bcc-sk/cases")
+        page.emulate_media(media="print")
+        pictures, note = page.locator(".gallery img"), page.locator(".left-away")
+        expect(pictures).to_have_count(6)
+        expect(page.locator(".gallery img:visible")).to_have_count(0)
+        expect(page.locator(".gallery li:visible")).to_have_count(6)
+        expect(note).to_contain_text("scroll to the end of the page first")
+
+        come = True
+        # As a browser does that prints: it fetches all, in sight or not.
+        pictures.evaluate_all("all => { for (const one of all) one.loading = 'eager'; }")
+        for one in held:
+            one.continue_()
+        expect(page.locator(".gallery img:visible")).to_have_count(6)
+        expect(note).to_be_hidden()
+        page.emulate_media(media="screen")
+        expect(note).to_be_hidden()
 
 
 def test_the_report_of_a_pack_is_printed_with_no_row_and_no_figure_cut_in_two(
