@@ -121,15 +121,6 @@ def insert_reset(
     )
 
 
-def resets_since(connection: Connection, account: UUID, *, since: datetime) -> int:
-    """Count the links that were made for an account since then."""
-    return fetch_value(
-        connection,
-        "SELECT count(*) FROM password_reset WHERE account_id = %s AND created_at > %s",
-        [account, since],
-    )
-
-
 def reset_of(connection: Connection, token_sha256: bytes) -> PasswordReset | None:
     """Return the reset of a link, used or not."""
     return fetch_one(

@@ -18,7 +18,6 @@ AnalysedReadings = Literal["original", "corrected"]
 ConfidenceScale = Literal["percent", "five_steps"]
 
 DESIGNS: tuple[Design, ...] = get_args(Design)
-AMENDABLE = ("title", "instructions", "cases_per_sitting")
 LONGEST_WASHOUT = 365
 MOST_REPEATS = 200
 MOST_PER_SITTING = 500

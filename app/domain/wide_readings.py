@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-PHASES = ("unaided", "aided")
-
 
 @dataclass(frozen=True)
 class WideColumn:

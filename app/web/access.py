@@ -252,10 +252,6 @@ def _as_adjudicator(request: Request, account: SignedIn, _turn: Turn) -> Generat
     yield from _connect(request, Role.ADJUDICATOR, account.id)
 
 
-def _as_auditor(request: Request, account: SignedIn, _turn: Turn) -> Generator[Connection]:
-    yield from _connect(request, Role.AUDITOR, account.id)
-
-
 def _as_administrator(
     request: Request, account: AdministratorOnly, _turn: Turn
 ) -> Generator[Connection]:
@@ -287,7 +283,6 @@ CoordinatorConnection = Annotated[Connection, Depends(_as_coordinator, scope="fu
 # For pages that only watch: they may be some seconds behind, and cannot write.
 WatchingConnection = Annotated[Connection, Depends(_as_watcher, scope="function")]
 AnalystConnection = Annotated[Connection, Depends(_as_analyst, scope="function")]
-# Of every account: which studies it adjudicates or audits, the database knows; the rest is absent.
+# Of every account: which studies it adjudicates, the database knows; the rest is absent.
 AdjudicatorConnection = Annotated[Connection, Depends(_as_adjudicator, scope="function")]
-AuditorConnection = Annotated[Connection, Depends(_as_auditor, scope="function")]
 AdministratorConnection = Annotated[Connection, Depends(_as_administrator, scope="function")]
