@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, Self
 
 from app.domain import picture_refusals
 from app.domain.errors import InvalidInput, Problem
-from app.domain.sentences import Sentence, said
+from app.domain.sentences import said
 from app.image_decoding import MAX_BYTES
 from app.zip_check import DEFAULT_LIMITS, ZipLimits, check_zip
 from app.zip_structure import UTF_8
@@ -70,10 +70,12 @@ class ImageSource:
         # As written first: two files may differ in capitals alone.
         found = self._as_written.get(name) or self._folded.get(_folded(name), [])
         if not found:
-            raise _refusal(name, said("there is no JPEG or PNG file of this name among the images"))
+            raise InvalidInput.of_file(
+                name, said("there is no JPEG or PNG file of this name among the images")
+            )
         if len(found) > 1:
             listed = ", ".join(sorted(found)[:3])
-            raise _refusal(
+            raise InvalidInput.of_file(
                 name,
                 said(
                     "{count} files have this name: {files}; rename them",
@@ -87,7 +89,9 @@ class ImageSource:
         """Give the bytes of the one image of this name, at most 25 MB."""
         data = self._files.load(self.find(name))
         if len(data) > MAX_BYTES:
-            raise _refusal(name, said(picture_refusals.LARGER, size=MAX_BYTES // 1024**2))
+            raise InvalidInput.of_file(
+                name, said(picture_refusals.LARGER, size=MAX_BYTES // 1024**2)
+            )
         return data
 
 
@@ -105,20 +109,13 @@ def open_image_source(
     if path.is_dir():
         return ImageSource(_FolderFiles(path, shown))
     if not path.is_file():
-        raise _refusal(shown, said("there is no such folder or ZIP file"))
+        raise InvalidInput.of_file(shown, said("there is no such folder or ZIP file"))
     file = path.open("rb")
     try:
         return ImageSource(_ZipFiles(file, shown, limits, closes=True))
     except InvalidInput:
         file.close()
         raise
-
-
-def _refusal(name: str, sentence: Sentence) -> InvalidInput:
-    return InvalidInput(
-        said("{name}: {sentence}", name=name, sentence=sentence),
-        (Problem(name, None, None, sentence),),
-    )
 
 
 def _names(path: str) -> tuple[str, ...]:
@@ -170,7 +167,9 @@ class _ZipFiles:
             RuntimeError,
             zlib.error,
         ) as fault:
-            raise _refusal(path, said("it cannot be unpacked; pack the ZIP file anew")) from fault
+            raise InvalidInput.of_file(
+                path, said("it cannot be unpacked; pack the ZIP file anew")
+            ) from fault
 
     def close(self) -> None:
         self._archive.close()
@@ -212,7 +211,7 @@ class _FolderFiles:
         for place, folders, files in os.walk(self._root):
             count += len(files) + len(folders)
             if count > MAX_FOLDER_ENTRIES:
-                raise _refusal(
+                raise InvalidInput.of_file(
                     self._name,
                     said("the folder has more than {count:,} files", count=MAX_FOLDER_ENTRIES),
                 )
@@ -233,7 +232,7 @@ class _FolderFiles:
             with (self._root / path).open("rb") as file:
                 return file.read(MAX_BYTES + 1)
         except OSError as fault:
-            raise _refusal(
+            raise InvalidInput.of_file(
                 path, said("it cannot be read ({fault})", fault=fault.strerror)
             ) from fault
 

@@ -49,24 +49,21 @@ def check_zip(
         # Neither begin nor end of a ZIP: most often the table, chosen in the field of the images.
         file.seek(0)
         if file.read(2) != b"PK" and not zipfile.is_zipfile(file):
-            raise _refusal(name, said("this is not a ZIP file, or a damaged one")) from None
-        raise _refusal(
+            raise InvalidInput.of_file(
+                name, said("this is not a ZIP file, or a damaged one")
+            ) from None
+        raise InvalidInput.of_file(
             name, said("the ZIP file is not sound: {fault}", fault=fault.sentence)
         ) from None
     except Exception as fault:
         # A list of entries made by an enemy can raise anything in zipfile and struct.
-        raise _refusal(name, said("this is not a ZIP file, or a damaged one")) from fault
+        raise InvalidInput.of_file(
+            name, said("this is not a ZIP file, or a damaged one")
+        ) from fault
     if flaws:
         problems = (Problem(name, None, None, flaw) for flaw in dict.fromkeys(flaws))
         raise InvalidInput(said("{name} was refused; nothing was unpacked.", name=name), problems)
     return archive, tuple(entry for entry in entries if not entry.is_dir())
-
-
-def _refusal(name: str, sentence: Sentence) -> InvalidInput:
-    return InvalidInput(
-        said("{name}: {sentence}", name=name, sentence=sentence),
-        (Problem(name, None, None, sentence),),
-    )
 
 
 def _about(entry: zipfile.ZipInfo, flaw: Sentence) -> Sentence:

@@ -1,13 +1,12 @@
 """Tokens of the API: made once, shown once, kept as a digest, revoked at any time."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.actions.guessing import network_of, refuse_guessing_from
+from app.actions.guessing import digest, network_of, refuse_guessing_from
 from app.db import accounts, api_tokens
 from app.db.session import Connection
 from app.domain.access import Account
@@ -57,7 +56,7 @@ def make_token(
         account=by.id,
         name=name,
         scopes=chosen,
-        token_sha256=_digest(token),
+        token_sha256=digest(token),
         now=now,
         expires=now + timedelta(days=days),
     )
@@ -81,10 +80,10 @@ def bearer_of(
     nobody has counts like a wrong password from this network address; raises TooManyAttempts.
     """
     refuse_guessing_from(connection, address=address, now=now)
-    found = api_tokens.token_by_digest(connection, _digest(token))
+    found = api_tokens.token_by_digest(connection, digest(token))
     if found is None:
         accounts.insert_failure(
-            connection, email_sha256=_digest("api token"), address=network_of(address), now=now
+            connection, email_sha256=digest("api token"), address=network_of(address), now=now
         )
         return NoBearer(
             "This token is not known here. Send it as: Authorization: Bearer reread_..."
@@ -109,7 +108,3 @@ def revoke_token(connection: Connection, *, token: UUID, now: datetime, by: Acco
     """End one of one's own tokens."""
     if not api_tokens.revoke_token(connection, token, account=by.id, now=now):
         raise NotFound("You have no such token that still holds.")
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -6,7 +6,7 @@ and becomes a 500.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from app.domain.sentences import Sentence, said
 
@@ -98,6 +98,12 @@ class InvalidInput(Refusal):
     ) -> None:
         super().__init__(Sentence.at(sentence, field) if field else sentence)
         self.problems = tuple(problems)
+
+    @classmethod
+    def of_file(cls, name: str, sentence: Sentence) -> Self:
+        """Refuse a file as a whole, by its name."""
+        problem = Problem(name, None, None, sentence)
+        return cls(said("{name}: {sentence}", name=name, sentence=sentence), (problem,))
 
 
 class TooManyAttempts(Refusal):

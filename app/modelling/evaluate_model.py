@@ -36,7 +36,7 @@ from app.modelling.patients import DEFAULT_GROUP, count_patients, groups_of
 from app.modelling.wrong_calls import WrongCall, measures_of, neighbours_of, sentences
 from app.progress import Progress
 from app.statistics.arrays import Floats
-from app.statistics.model_cohort import probability_of
+from app.statistics.logistic import expit
 from models.comparators import ComparedModel
 from models.record import read_record
 
@@ -148,7 +148,7 @@ def _scored(model: ComparedModel, read: LabelledImages, patients: Sequence[str])
         patients=tuple(patients),
         features=together,
         margins=said.coop,
-        probabilities=probability_of(said.coop),
+        probabilities=expit(said.coop),
         alternatives={"zero_shot": said.zero_shot, "linear_probe": said.linear_probe},
         measures=tuple(map(measures_of, read.images, contrasts)),
     )

@@ -82,7 +82,7 @@ def refit_scores(truth: Bools, scores: Floats) -> Refit:
         information = design.T @ (design * weights[:, None])
         coefficients = np.linalg.solve(information, design.T @ (weights * working))
         linear = design @ coefficients
-        risks = _expit(linear)
+        risks = expit(linear)
         previous, deviance = deviance, _deviance(target, risks)
         # R's rule, so that the risks are those of glm() to the last digit and not to the eighth.
         if abs(deviance - previous) / (abs(deviance) + 0.1) < _TOLERANCE:
@@ -101,7 +101,7 @@ def logistic_intercept(truth: Bools, offset: Floats) -> float | None:
         return None
     intercept = 0.0
     for _ in range(100):
-        risks = _expit(offset + intercept)
+        risks = expit(offset + intercept)
         step = float((truth - risks).sum() / (risks * (1 - risks)).sum())
         # Bounded steps: far from the solution Newton would overshoot.
         intercept += max(-2.0, min(2.0, step))
@@ -114,7 +114,8 @@ def _deviance(target: Floats, risks: Floats) -> float:
     return float(-2 * np.log(np.where(target == 1, risks, 1 - risks)).sum())
 
 
-def _expit(linear: Floats) -> Floats:
-    # exp of a negative number only, so that no linear predictor overflows.
+def expit(linear: Floats) -> Floats:
+    """Give the probabilities of log odds (N,)."""
+    # exp of a negative number only, so that none overflows.
     small = np.exp(-np.abs(linear))
     return np.where(linear >= 0, 1 / (1 + small), small / (1 + small))

@@ -16,6 +16,7 @@ from app.statistics.clustered import (
 )
 from app.statistics.clustered_calibration import ClusteredCalibration, clustered_calibration
 from app.statistics.clustered_means import ClusteredProportion, clustered_proportion
+from app.statistics.logistic import expit
 from app.statistics.roc_curve import roc_curve
 
 
@@ -70,7 +71,7 @@ def cohort_accuracy(
     odds: a sure model's probabilities are 1 to the last digit, and would be ties. `alternatives`
     are other scores (N,) of the same images, None where the model has none.
     """
-    probabilities = probability_of(margins)
+    probabilities = expit(margins)
     called = probabilities >= threshold
     everything = np.ones(truth.size, dtype=bool)
     return CohortAccuracy(
@@ -96,13 +97,6 @@ def cohort_accuracy(
     )
 
 
-def probability_of(margins: Floats) -> Floats:
-    """Give the probabilities of log odds (N,)."""
-    # exp of a negative number only, so that none overflows.
-    small = np.exp(-np.abs(margins))
-    return np.where(margins >= 0, 1 / (1 + small), small / (1 + small))
-
-
 def _points(margins: Floats, truth: Bools) -> tuple[RocPoint, ...]:
     if not truth.any() or truth.all():
         return ()
@@ -111,7 +105,7 @@ def _points(margins: Floats, truth: Bools) -> tuple[RocPoint, ...]:
         RocPoint(float(chance) if np.isfinite(level) else None, float(right), float(negative))
         for level, chance, right, negative in zip(
             curve.thresholds,
-            probability_of(curve.thresholds),
+            expit(curve.thresholds),
             curve.sensitivity,
             curve.specificity,
             strict=True,

@@ -11,7 +11,8 @@ from PIL import Image
 from app.modelling.cohorts import TrainingImage, TrainingImages, sort_into_cohorts
 from app.modelling.colour_contrast import colour_contrast, lab
 from app.modelling.labelled_images import read_labelled_images
-from app.statistics.model_cohort import cohort_accuracy, probability_of
+from app.statistics.logistic import expit
+from app.statistics.model_cohort import cohort_accuracy
 from app.statistics.model_subgroups import age_group, cohort_parts
 from tests.modelling.conftest import Rows, nothing, patients
 
@@ -80,7 +81,7 @@ def test_a_model_so_sure_that_its_probabilities_are_one_keeps_the_order_of_its_i
     found = cohort_accuracy(
         margins, truth, [str(n) for n in range(40)], threshold=0.5, alternatives={}
     )
-    assert set(probability_of(margins)) == {1.0}
+    assert set(expit(margins)) == {1.0}
     assert found.auc.value == 1
     assert found.specificity.value == 0
-    assert probability_of(np.array([-800.0, 0.0, 800.0])).tolist() == [0, 0.5, 1]
+    assert expit(np.array([-800.0, 0.0, 800.0])).tolist() == [0, 0.5, 1]
