@@ -171,6 +171,31 @@ def case_files(count: int) -> tuple[bytes, bytes]:
     return table.getvalue().encode(), pack.getvalue()
 
 
+def import_files(
+    database: Database,
+    storage: Storage,
+    study: Study,
+    files: tuple[bytes, bytes],
+    *,
+    by: Account,
+    without_diagnosis: bool = False,
+) -> None:
+    """Import a case file and its ZIP of images."""
+    table, pack = files
+    with open_image_source(io.BytesIO(pack), name="images.zip") as source:
+        import_cases(
+            database,
+            study=study,
+            csv=table,
+            name="cases.csv",
+            source=source,
+            storage=storage,
+            progress=lambda _done, _total: None,
+            by=by,
+            without_diagnosis=without_diagnosis,
+        )
+
+
 def score_by_hand(
     database: Database,
     storage: Storage,
@@ -246,23 +271,29 @@ def make_cast(database: Database, storage: Storage, *, cases: int) -> Cast:
     with database.begin(Role.COORDINATOR, actor=cora.id) as connection:
         create_study(connection, code="bcc-sk", title="BCC or SK", seed=1, by=cora)
         study = find_study(connection, code="bcc-sk")
-    table, pack = case_files(cases)
-    with open_image_source(io.BytesIO(pack), name="images.zip") as source:
-        import_cases(
-            database,
-            study=study,
-            csv=table,
-            name="cases.csv",
-            source=source,
-            storage=storage,
-            progress=lambda _done, _total: None,
-            by=cora,
-        )
+    import_files(database, storage, study, case_files(cases), by=cora)
     with database.begin(Role.COORDINATOR, actor=cora.id) as connection:
         for reader in (rita, rolf):
             enrol_reader(connection, study=study.id, reader=reader.id)
         study = find_study(connection, code="bcc-sk")
     return Cast(database, storage, cora, olga, rita, rolf, study)
+
+
+def scored_and_open(draft: Cast) -> Cast:
+    """The draft with predictions made by hand, open, its orders drawn."""
+    score_by_hand(draft.database, draft.storage, draft.study)
+    with draft.begin(Role.COORDINATOR, draft.cora) as connection:
+        open_study(connection, study=draft.reload(), by=draft.cora)
+    return replace(draft, study=draft.reload())
+
+
+@contextmanager
+def open_cast_of(postgres: str, storage: Storage, *, cases: int) -> Iterator[Cast]:
+    """Like the fixture `cast`, with so many cases, in a database of its own."""
+    with copy_of(postgres, "reread") as url:
+        database = Database(url, secret=None)
+        yield scored_and_open(make_cast(database, storage, cases=cases))
+        database.close()
 
 
 @pytest.fixture(scope="session")
@@ -282,11 +313,7 @@ def open_template(postgres: str, draft_template: Cast) -> Cast:
     with psycopg.connect(on_database(postgres, "postgres"), autocommit=True) as connection:
         connection.execute("CREATE DATABASE open_cast TEMPLATE draft_cast STRATEGY FILE_COPY")
     database = Database(on_database(postgres, "open_cast"), secret=None)
-    made = replace(draft_template, database=database)
-    score_by_hand(database, made.storage, made.study)
-    with made.begin(Role.COORDINATOR, made.cora) as connection:
-        open_study(connection, study=made.reload(), by=made.cora)
-    made = replace(made, study=made.reload())
+    made = scored_and_open(replace(draft_template, database=database))
     database.close()
     return made
 

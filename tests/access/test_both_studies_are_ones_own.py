@@ -1,17 +1,14 @@
 """A3: who has two studies finds what is in one of them under that one's address alone."""
 
-import io
 import re
 
 import pytest
 
 from app.actions.design_study import create_study, find_study
-from app.actions.import_cases import import_cases
 from app.db.session import Role
-from app.image_source import open_image_source
 from tests.access.test_matrix import ABSENT, Line, bare, form_of, lines
 from tests.access.test_parts import invited
-from tests.conftest import PASSWORD, Cast, case_files
+from tests.conftest import PASSWORD, Cast, case_files, import_files
 from tests.reading.steps import superuser
 from tests.web.site import Site
 
@@ -26,18 +23,7 @@ def both(open_copy: Cast) -> tuple[Site, str, dict[str, str]]:
     with open_copy.begin(Role.COORDINATOR, open_copy.cora) as connection:
         create_study(connection, code="second", title="Second", seed=2, by=open_copy.cora)
         second = find_study(connection, code="second")
-    table, pack = case_files(2)
-    with open_image_source(io.BytesIO(pack), name="images.zip") as source:
-        import_cases(
-            open_copy.database,
-            study=second,
-            csv=table,
-            name="cases.csv",
-            source=source,
-            storage=open_copy.storage,
-            progress=lambda _done, _total: None,
-            by=open_copy.cora,
-        )
+    import_files(open_copy.database, open_copy.storage, second, case_files(2), by=open_copy.cora)
     cora = site.browser(open_copy.cora)
     form = {"email": "jude@example.org", "part": "adjudicator"}
     answer = cora.post("/studies/second/invitations", data=form)

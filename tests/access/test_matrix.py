@@ -3,7 +3,6 @@
 The table is the specification: a route that is not in it fails the first test.
 """
 
-import io
 import re
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
@@ -15,16 +14,14 @@ from starlette.testclient import TestClient
 
 from app.actions.design_study import create_study, find_study, open_study
 from app.actions.draw_orders import enrol_reader
-from app.actions.import_cases import import_cases
 from app.actions.invite_people import invite
 from app.actions.manage_own_account import make_reset
 from app.db import accounts
 from app.db.session import Role
 from app.domain.access import Account, AccountRole
 from app.domain.reading import ReadingState
-from app.image_source import open_image_source
 from app.web.access import permission_of, refuse_undeclared, routes_of
-from tests.conftest import Cast, case_files, make_account, score_by_hand
+from tests.conftest import Cast, case_files, import_files, make_account, score_by_hand
 from tests.reading.steps import at, bring_to, lock, superuser
 from tests.web.site import Site
 
@@ -390,18 +387,7 @@ def of_another_study(open_site: Site) -> dict[str, str]:
         create_study(connection, code="hers", title="Hers", seed=2, by=cast.olga)
         hers = find_study(connection, code="hers")
         enrol_reader(connection, study=hers.id, reader=ruth.id)
-    table, pack = case_files(2)
-    with open_image_source(io.BytesIO(pack), name="images.zip") as source:
-        import_cases(
-            cast.database,
-            study=hers,
-            csv=table,
-            name="cases.csv",
-            source=source,
-            storage=cast.storage,
-            progress=lambda _done, _total: None,
-            by=cast.olga,
-        )
+    import_files(cast.database, cast.storage, hers, case_files(2), by=cast.olga)
     score_by_hand(cast.database, cast.storage, hers, model="another made up for a test")
     with cast.begin(Role.COORDINATOR, cast.olga) as connection:
         open_study(connection, study=find_study(connection, code="hers"), by=cast.olga)

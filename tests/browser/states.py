@@ -18,16 +18,14 @@ from playwright.sync_api import Page, Route, expect
 
 from app.actions.design_study import create_study, find_study, open_study, set_design
 from app.actions.draw_orders import enrol_reader
-from app.actions.import_cases import import_cases
 from app.actions.manage_people import write_consent_text
 from app.db.session import Database, Role
 from app.domain.access import AccountRole
 from app.domain.study_design import StudyDesign
-from app.image_source import open_image_source
 from app.storage import Storage
 from models.overlay import render_overlay
 from tests.browser.conftest import Person
-from tests.conftest import Cast, make_account, picture, score_by_hand
+from tests.conftest import Cast, import_files, make_account, picture, score_by_hand
 
 ALL = StudyDesign(
     ask_management=True,
@@ -110,18 +108,7 @@ def study_in_full(database: Database, storage: Storage, photographs: Path | None
         )
         write_consent_text(connection, study=study, text=CONSENT, by=cora)
         enrol_reader(connection, study=study.id, reader=rita.id)
-    table, pack = two_images_a_case(6, photographs)
-    with open_image_source(io.BytesIO(pack), name="images.zip") as source:
-        import_cases(
-            database,
-            study=study,
-            csv=table,
-            name="cases.csv",
-            source=source,
-            storage=storage,
-            progress=lambda _done, _total: None,
-            by=cora,
-        )
+    import_files(database, storage, study, two_images_a_case(6, photographs), by=cora)
     score_by_hand(database, storage, study, shown=a_map(), performance=RECORD)
     cast = Cast(database, storage, cora, cora, rita, rita, study)
     with cast.begin(Role.COORDINATOR, cora) as connection:

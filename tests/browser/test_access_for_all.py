@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 from app.db.session import Database
 from app.domain.study_design import StudyDesign
 from app.storage import Storage
-from tests.browser.conftest import Person, Site, serving
+from tests.browser.conftest import Site, serving
 from tests.browser.states import press, see, study_in_full
-from tests.browser.test_reading_room import answer, see_image, see_opinion
+from tests.browser.test_reading_room import answer, see_image, see_opinion, start
 from tests.conftest import PASSWORD, Cast
 from tests.reading.designs import opened
 
@@ -190,7 +190,7 @@ def test_a_study_with_consent_profile_and_questions_goes_by_keys_alone(
 
 def test_chosen_is_chosen_also_in_forced_colours(site: Site) -> None:
     with site.person(forced_colors="active") as rita:
-        begin(rita)
+        start(rita)
         outline = "(at) => getComputedStyle(at).outlineStyle + getComputedStyle(at).outlineWidth"
         faces = rita.page.locator(".option-face")
         assert faces.first.evaluate(outline) == faces.last.evaluate(outline)
@@ -226,7 +226,7 @@ def targets(page: Page) -> list[str]:
 def test_everything_is_in_reach_at_every_size(site: Site, width: int, height: int, by: str) -> None:
     with site.person(has_touch=by == "finger") as rita:
         rita.page.set_viewport_size({"width": width, "height": height})
-        begin(rita)
+        start(rita)
         assert targets(rita.page) == []
         answer(rita, "b7")
         rita.page.locator("[data-lock]").scroll_into_view_if_needed()
@@ -235,13 +235,6 @@ def test_everything_is_in_reach_at_every_size(site: Site, width: int, height: in
         assert targets(rita.page) == []
         wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert rita.page.evaluate(wide) == 0, "nothing is to be read by scrolling sideways"
-
-
-def begin(person: Person) -> None:
-    person.sign_in("rita@example.org")
-    person.goto("/studies/bcc-sk/read")
-    person.page.get_by_role("button", name=re.compile("Start")).click()
-    see_image(person)
 
 
 def test_no_page_of_a_reader_weighs_more_than_300_kb_beside_images(site: Site) -> None:

@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.domain.study_design import StudyDesign
-from tests.browser.conftest import Person, Site, serving
+from tests.browser.conftest import Site, serving
 from tests.browser.test_access_for_all import breaches
+from tests.browser.test_reading_room import answer
 from tests.conftest import PASSWORD, Cast
 from tests.reading.designs import opened
 
@@ -45,11 +46,6 @@ def english(page: Page) -> list[str]:
         if re.search(r"[A-Za-z]{2,}", words):
             left.append(text.strip())
     return left
-
-
-def answer(person: Person, keys: str) -> None:
-    for key in keys:
-        person.page.keyboard.press("Enter" if key == "!" else key)
 
 
 def see_image(page: Page) -> None:

@@ -5,14 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.actions.design_study import open_study
 from app.db.session import Database, Role
 from app.domain.study_design import StudyDesign
 from app.storage import Storage
 from tests.browser.conftest import Person, Site, serving
 from tests.browser.states import SIZES
 from tests.browser.test_reading_room import answer, see_image, see_opinion, start
-from tests.conftest import Cast, make_cast, score_by_hand
+from tests.conftest import Cast, make_cast, scored_and_open
 from tests.reading.designs import opened
 from tests.reading.steps import superuser
 
@@ -71,10 +70,7 @@ def test_nothing_shifts_while_ten_cases_are_read(
     Chromium leaves out what follows a key within half a second; in the stage nothing moves then
     either. Of the panel that is meant to change: it shows the next question.
     """
-    cast = make_cast(database, storage, cases=10)
-    score_by_hand(database, storage, cast.study)
-    with cast.begin(Role.COORDINATOR, cast.cora) as connection:
-        open_study(connection, study=cast.reload(), by=cast.cora)
+    scored_and_open(make_cast(database, storage, cases=10))
     width, height, _by = SIZES[size]
     with serving(database, storage, browser) as site, site.person() as rita:
         rita.page.set_viewport_size({"width": width, "height": height})

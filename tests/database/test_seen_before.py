@@ -18,7 +18,6 @@ from app.actions.check_seen_before import (
     look_for_seen_before,
 )
 from app.actions.design_study import NotReady, create_study, find_study, open_study
-from app.actions.import_cases import import_cases
 from app.actions.register_training import register_training_images
 from app.db.session import Role
 from app.domain.access import Account
@@ -26,8 +25,7 @@ from app.domain.errors import Conflict, InvalidInput, NotAllowed
 from app.domain.image_quality import ImageQuality
 from app.domain.training_images import FILE
 from app.image_quality import hash_distance, measure
-from app.image_source import open_image_source
-from tests.conftest import Cast, picture, score_by_hand
+from tests.conftest import Cast, import_files, picture, score_by_hand
 from tests.reading.steps import superuser
 from tests.web.site import Site
 
@@ -102,17 +100,9 @@ def bring(cast: Cast, account: Account, code: str, cases: list[tuple[str, str, i
         for case, patient, number in cases:
             writer.writerow([case, f"{case}.jpg", "BCC", patient])
             archive.writestr(f"{case}.jpg", picture(number))
-    with open_image_source(pack, name="images.zip") as source:
-        import_cases(
-            cast.database,
-            study=study,
-            csv=table.getvalue().encode(),
-            name="cases.csv",
-            source=source,
-            storage=cast.storage,
-            progress=lambda _done, _total: None,
-            by=account,
-        )
+    import_files(
+        cast.database, cast.storage, study, (table.getvalue().encode(), pack.getvalue()), by=account
+    )
     return study.id
 
 
@@ -297,11 +287,8 @@ def test_the_same_picture_in_two_cases_is_found_also_when_it_was_encoded_again(
             out = io.BytesIO()
             original.save(out, "JPEG", quality=quality)
             archive.writestr(name, out.getvalue())
-    with open_image_source(pack, name="images.zip") as source:
-        import_cases(
-            draft.database, study=draft.study, csv=table.encode(), name="cases.csv", source=source,
-            storage=draft.storage, progress=lambda _done, _total: None, by=draft.cora,
-        )  # fmt: skip
+    files = table.encode(), pack.getvalue()
+    import_files(draft.database, draft.storage, draft.study, files, by=draft.cora)
     seen = look(draft)
     (match,) = seen.of_kind("twice")
     assert {match.case_code, match.other_case_code} == {"a", "b"}

@@ -12,7 +12,6 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from math import log, sqrt
@@ -27,11 +26,9 @@ from scipy.special import expit
 from scipy.stats import binomtest, norm
 from sklearn.metrics import brier_score_loss, cohen_kappa_score, roc_auc_score
 
-from app.actions.design_study import open_study
-from app.db.session import Database, Role
 from app.domain.access import Account
 from app.storage import Storage
-from tests.conftest import Cast, copy_of, make_cast, score_by_hand
+from tests.conftest import Cast, open_cast_of
 from tests.pack.conftest import export
 from tests.reading.steps import call, lock, lock_aided_call, serve, show_ai, superuser, unblind
 from tests.web.site import Site
@@ -59,13 +56,7 @@ def said(number: int, *, truth: bool, seed: int, right: float) -> tuple[str, int
 @pytest.fixture(scope="module")
 def finished(postgres: str, storage: Storage) -> Iterator[Cast]:
     """Rita has read all cases, Rolf fifty and the unaided half of another; unblinded."""
-    with copy_of(postgres, "reread") as url:
-        database = Database(url, secret=None)
-        cast = make_cast(database, storage, cases=CASES)
-        score_by_hand(database, storage, cast.study)
-        with cast.begin(Role.COORDINATOR, cast.cora) as connection:
-            open_study(connection, study=cast.reload(), by=cast.cora)
-        cast = replace(cast, study=cast.reload())
+    with open_cast_of(postgres, storage, cases=CASES) as cast:
         with superuser(cast) as owner:
             numbers = {
                 case: int(code[1:])
@@ -81,7 +72,6 @@ def finished(postgres: str, storage: Storage) -> Iterator[Cast]:
         lock(cast, cast.rolf)
         unblind(cast)
         yield cast
-        database.close()
 
 
 def case_before(cast: Cast, reader: Account) -> UUID:

@@ -7,11 +7,9 @@ import zipfile
 from dataclasses import replace
 
 from app.actions.add_cases import add_cases
-from app.actions.import_cases import import_cases
 from app.db.predictions import insert_case_predictions, insert_prediction
 from app.db.session import Role
-from app.image_source import open_image_source
-from tests.conftest import Cast, overlay, picture
+from tests.conftest import Cast, import_files, overlay, picture
 
 
 def more_files(count: int = 4, *, first: int = 500, diagnosis: bool = True) -> tuple[bytes, bytes]:
@@ -28,19 +26,14 @@ def more_files(count: int = 4, *, first: int = 500, diagnosis: bool = True) -> t
 
 
 def import_more(cast: Cast, count: int = 4, *, first: int = 500, diagnosis: bool = True) -> None:
-    table, pack = more_files(count, first=first, diagnosis=diagnosis)
-    with open_image_source(io.BytesIO(pack), name="more.zip") as source:
-        import_cases(
-            cast.database,
-            study=cast.reload(),
-            csv=table,
-            name="more.csv",
-            source=source,
-            storage=cast.storage,
-            progress=lambda _done, _total: None,
-            by=cast.cora,
-            without_diagnosis=not diagnosis,
-        )
+    import_files(
+        cast.database,
+        cast.storage,
+        cast.reload(),
+        more_files(count, first=first, diagnosis=diagnosis),
+        by=cast.cora,
+        without_diagnosis=not diagnosis,
+    )
 
 
 def score_more(cast: Cast) -> None:

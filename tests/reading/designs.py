@@ -7,15 +7,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.actions.design_study import open_study, set_design
-from app.actions.import_cases import import_cases
 from app.actions.read_case import lock_aided, reveal
 from app.actions.simulate_readers import Skill, simulate_readers
 from app.db.administrator import truth_of
 from app.db.session import Role
 from app.domain.access import Account
 from app.domain.study_design import StudyDesign
-from app.image_source import open_image_source
-from tests.conftest import Cast, picture, score_by_hand
+from tests.conftest import Cast, import_files, picture, score_by_hand
 from tests.reading.steps import call, lock, superuser
 
 DESIGNS = {
@@ -36,17 +34,13 @@ def add_training(cast: Cast, count: int = 2) -> None:
             diagnosis = "BCC" if number % 2 else "SK"
             writer.writerow([f"t{number}", f"t{number}.jpg", diagnosis, "generated", "yes", "yes"])
             archive.writestr(f"t{number}.jpg", picture(1000 + number))
-    with open_image_source(io.BytesIO(pack.getvalue()), name="training.zip") as source:
-        import_cases(
-            cast.database,
-            study=cast.study,
-            csv=table.getvalue().encode(),
-            name="training.csv",
-            source=source,
-            storage=cast.storage,
-            progress=lambda _done, _total: None,
-            by=cast.cora,
-        )
+    import_files(
+        cast.database,
+        cast.storage,
+        cast.study,
+        (table.getvalue().encode(), pack.getvalue()),
+        by=cast.cora,
+    )
 
 
 def opened(draft: Cast, design: StudyDesign, *, training: int = 0) -> Cast:

@@ -1,6 +1,5 @@
 """The studies of the torture: one open for all readers, one whose images the worker scores."""
 
-import io
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +9,12 @@ import psycopg
 
 from app.actions.design_study import create_study, find_study, open_study
 from app.actions.draw_orders import enrol_reader
-from app.actions.import_cases import import_cases
 from app.db import jobs
 from app.db.session import Database, Role
 from app.db.studies import Study, choose_model
 from app.domain.access import Account, AccountRole
-from app.image_source import open_image_source
 from app.storage import Storage
-from tests.conftest import case_files, make_account, score_by_hand
+from tests.conftest import case_files, import_files, make_account, score_by_hand
 from tests.web.site import open_session
 
 READ = "torture"
@@ -65,18 +62,7 @@ def _draft(database: Database, storage: Storage, cora: Account, *, code: str, ca
         create_study(connection, code=code, title="Simulated readers, generated pictures", by=cora)
         study = find_study(connection, code=code)
     if cases:
-        table, pack = case_files(cases)
-        with open_image_source(io.BytesIO(pack), name="images.zip") as source:
-            import_cases(
-                database,
-                study=study,
-                csv=table,
-                name="cases.csv",
-                source=source,
-                storage=storage,
-                progress=lambda _done, _total: None,
-                by=cora,
-            )
+        import_files(database, storage, study, case_files(cases), by=cora)
     return study
 
 

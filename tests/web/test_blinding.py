@@ -20,18 +20,16 @@ from starlette.testclient import TestClient
 
 from app.actions.design_study import create_study, find_study, open_study
 from app.actions.draw_orders import enrol_reader
-from app.actions.import_cases import import_cases
 from app.db.predictions import insert_case_predictions, insert_prediction, register_model
 from app.db.session import Database, Role
 from app.db.studies import choose_model
 from app.domain.access import AccountRole
 from app.domain.allocation import ALGORITHM, Plan, allocate
 from app.domain.reading import ReadingState
-from app.image_source import open_image_source
 from app.storage import Storage
 from app.web.access import routes_of
 from app.web.rendering import STATIC
-from tests.conftest import Cast, copy_of, make_account, picture
+from tests.conftest import Cast, copy_of, import_files, make_account, picture
 from tests.reading.steps import at, bring_to, finish, superuser
 from tests.web.site import Places, Site
 
@@ -147,18 +145,7 @@ def canary_template(postgres: str, storage: Storage) -> Iterator[tuple[str, Cast
             study = find_study(connection, code="bcc-sk")
             for name in ("rita", "rolf"):
                 enrol_reader(connection, study=study.id, reader=people[name].id)
-        table, pack = case_table()
-        with open_image_source(io.BytesIO(pack), name="images.zip") as source:
-            import_cases(
-                database,
-                study=study,
-                csv=table,
-                name="cases.csv",
-                source=source,
-                storage=storage,
-                progress=lambda _done, _total: None,
-                by=people["cora"],
-            )
+        import_files(database, storage, study, case_table(), by=people["cora"])
         cast = Cast(database, storage, olga=people["cora"], study=study, **people)
         predict(cast)
         database.close()

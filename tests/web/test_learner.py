@@ -7,7 +7,7 @@ do no better than chance. Planted leaks show that they would find one.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -23,12 +23,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from starlette.testclient import TestClient
 
-from app.actions.design_study import open_study
 from app.actions.read_case import lock_aided, reveal
-from app.db.session import Database, Role
+from app.db.session import Role
 from app.domain.reading import ReadingState
 from app.storage import Storage
-from tests.conftest import copy_of, make_cast, score_by_hand
+from tests.conftest import open_cast_of
 from tests.reading.steps import at, bring_to, call, superuser
 from tests.web.site import Site
 
@@ -50,14 +49,8 @@ class Notes:
 @pytest.fixture(scope="module")
 def notes(postgres: str, storage: Storage) -> Iterator[Notes]:
     """Rita reads every case of a study whose pictures are noise: no size tells by nature."""
-    with copy_of(postgres, "reread") as url:
-        database = Database(url, secret=None)
-        cast = make_cast(database, storage, cases=CASES)
-        score_by_hand(database, storage, cast.study)
-        with cast.begin(Role.COORDINATOR, cast.cora) as connection:
-            open_study(connection, study=cast.reload(), by=cast.cora)
-        yield take_notes(Site(replace(cast, study=cast.reload())))
-        database.close()
+    with open_cast_of(postgres, storage, cases=CASES) as cast:
+        yield take_notes(Site(cast))
 
 
 def take_notes(site: Site) -> Notes:

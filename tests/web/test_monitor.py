@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.actions.amend_study import exclude_case
-from app.actions.design_study import open_study, set_design
+from app.actions.design_study import set_design
 from app.db import monitor
 from app.db.session import Role
 from app.domain.pace import GROUP, STALLED, TOO_FAST, Pace
 from app.domain.reading import ReadingState
 from app.domain.study_design import StudyDesign
-from tests.conftest import Cast, score_by_hand
+from tests.conftest import Cast, scored_and_open
 from tests.reading.steps import bring_to, close, finish, lock, superuser
 from tests.web.site import Site
 
@@ -136,9 +136,7 @@ def test_a_case_that_is_read_without_the_ai_is_finished_with_its_unaided_call(dr
             instructions="Look.",
             by=draft.cora,
         )
-    score_by_hand(draft.database, draft.storage, draft.study)
-    with draft.begin(Role.COORDINATOR, draft.cora) as connection:
-        open_study(connection, study=draft.reload(), by=draft.cora)
+    scored_and_open(draft)
     for reader in (draft.rita, draft.rolf):
         lock(draft, reader)
     assert {pace.states[0] for pace in paces(draft).values()} == {"f", "l"}

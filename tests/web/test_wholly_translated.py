@@ -8,16 +8,16 @@ import io
 import re
 import zipfile
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from starlette.testclient import TestClient
 
-from app.actions.design_study import open_study, set_design, unblind_study
+from app.actions.design_study import set_design, unblind_study
 from app.db.session import Role
 from app.domain.access import AccountRole
 from app.domain.study_design import StudyDesign
 from tests.access.test_parts import invited
-from tests.conftest import Cast, make_account, picture, score_by_hand
+from tests.conftest import Cast, make_account, picture, scored_and_open
 from tests.reading.designs import add_training, simulate
 from tests.reading.steps import at, close, correct, exclude, finish, lock, rows_of_people
 from tests.web.shown import texts_of
@@ -98,10 +98,7 @@ def in_chinese_words(draft: Cast) -> Cast:
 
 def opened(draft: Cast) -> Cast:
     add_training(draft, 1)
-    score_by_hand(draft.database, draft.storage, draft.study)
-    with draft.begin(Role.COORDINATOR, draft.cora) as connection:
-        open_study(connection, study=draft.reload(), by=draft.cora)
-    return replace(draft, study=draft.reload())
+    return scored_and_open(draft)
 
 
 def test_no_page_of_anybody_has_english_left_in_any_state_of_a_study(draft: Cast) -> None:

@@ -1,21 +1,18 @@
 """Several workers: what goes first, what a lost one had taken, and on which GPU."""
 
 import hashlib
-import io
 
 import psycopg
 import pytest
 
 from app.actions import score_cases
 from app.actions.design_study import create_study, find_study
-from app.actions.import_cases import import_cases
 from app.actions.score_cases import request_scoring
 from app.db import jobs
 from app.db.session import Role
 from app.domain.errors import Unavailable
-from app.image_source import open_image_source
 from app.worker import Scorer, load_scorer, run_worker
-from tests.conftest import Cast, case_files, score_by_hand
+from tests.conftest import Cast, case_files, import_files, score_by_hand
 from tests.torture.lost_jobs import ask_for_lost_jobs
 from tests.worker.test_worker import ask, predictions
 
@@ -34,18 +31,7 @@ def a_second_study(draft: Cast, scorer: Scorer) -> None:
     with draft.begin(Role.COORDINATOR, draft.cora) as connection:
         create_study(connection, code="next", title="The next one", by=draft.cora)
         study = find_study(connection, code="next")
-    table, pack = case_files(2)
-    with open_image_source(io.BytesIO(pack), name="images.zip") as source:
-        import_cases(
-            draft.database,
-            study=study,
-            csv=table,
-            name="cases.csv",
-            source=source,
-            storage=draft.storage,
-            progress=lambda _done, _total: None,
-            by=draft.cora,
-        )
+    import_files(draft.database, draft.storage, study, case_files(2), by=draft.cora)
     with draft.begin(Role.COORDINATOR, draft.cora) as connection:
         request_scoring(connection, study=study, model_version=scorer.model_version)
 
