@@ -22,6 +22,7 @@ from uuid import uuid4
 import numpy as np
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from app.actions.design_study import create_study, find_study, open_study
@@ -39,6 +40,14 @@ from app.storage import Storage
 from tests.s3 import Bucket, a_bucket, start_server, stop_server
 
 PASSWORD = "a password for the tests"
+
+# What is tried is the same in every run, and may take as long as a busy machine needs. Another
+# draw: pytest --hypothesis-profile=drawn.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("drawn", settings.get_profile("same"), derandomize=False)
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

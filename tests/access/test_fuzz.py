@@ -252,9 +252,6 @@ def test_i7_no_request_to_the_api_is_an_error_of_the_program(stage: Stage, scope
 
     often = settings(
         max_examples=max(3, FUZZ // 30),
-        deadline=None,
-        derandomize=True,
-        database=None,
         suppress_health_check=list(HealthCheck),
     )
     tried = 0

@@ -22,7 +22,7 @@ from models.training_progress import load_progress, save_progress
     scores=st.lists(st.integers(0, 6), min_size=4, max_size=60),
     positives=st.integers(1, 3),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_area_is_the_mann_whitney_statistic(scores: list[int], positives: int) -> None:
     values = np.array(scores, dtype=float)
     truth = np.zeros(len(values), dtype=int)

@@ -115,7 +115,7 @@ def test_the_legend_shows_what_the_overlay_draws() -> None:
     width=st.integers(1, 2000),
     height=st.integers(1, 2000),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_size_keeps_its_aspect(width: int, height: int) -> None:
     shown = overlay_size(width, height)
     assert max(shown) == min(768, max(width, height))

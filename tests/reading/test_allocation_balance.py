@@ -6,7 +6,7 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.allocation import ALGORITHM, Assigned, Plan, allocate, hidden_cases
@@ -46,7 +46,6 @@ def with_ai(order: list[Assigned], session: int = 1) -> set[UUID]:
     }
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(2, 60), st.integers(1, LARGEST_SHARE), numbers_of_readers)
 def test_d2_in_the_hidden_share_every_case_is_read_with_ai_by_some_reader(
     seed: int, cases: int, percent: int, readers: int
@@ -61,7 +60,6 @@ def test_d2_in_the_hidden_share_every_case_is_read_with_ai_by_some_reader(
     assert max(times) - min(times) <= 1, "no case is hidden more often than another by two"
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(1, 60), numbers_of_readers)
 def test_d2_in_a_crossover_arms_are_balanced_in_blocks_of_two_readers_and_two_cases(
     seed: int, cases: int, readers: int
@@ -76,7 +74,6 @@ def test_d2_in_a_crossover_arms_are_balanced_in_blocks_of_two_readers_and_two_ca
         assert with_ai(first, 1) == with_ai(second, 2), "the next reader has the other half"
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(1, 40), numbers_of_readers)
 def test_d2_parallel_arms_are_filled_in_pairs_of_readers(
     seed: int, cases: int, readers: int
@@ -90,7 +87,6 @@ def test_d2_parallel_arms_are_filled_in_pairs_of_readers(
         assert first != second
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(["sequential", "hidden_share", "crossover", "parallel"]),
     seeds,

@@ -307,8 +307,6 @@ def test_d2_d3_d7_any_sequence_of_acts_ends_where_the_model_says(
         settings=settings(
             max_examples=8,
             stateful_step_count=30,
-            deadline=None,
-            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

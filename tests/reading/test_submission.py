@@ -93,7 +93,7 @@ def test_d9_browser_time_of_more_than_a_day_is_not_believed(
     key=st.text() | st.uuids().map(str),
     active=st.text() | st.integers().map(str),
 )
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300)
 def test_d11_whatever_arrives_is_a_call_in_bounds_or_a_refusal(
     answer: str, confidence: str, key: str, active: str
 ) -> None:

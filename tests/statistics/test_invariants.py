@@ -26,7 +26,6 @@ def both_classes(truth: np.ndarray, least: int = 2) -> bool:
     return least <= truth.sum() <= truth.size - least
 
 
-@settings(deadline=None)
 @given(paired)
 def test_turning_classes_and_scores_keeps_area_and_standard_error(
     cases: list[tuple[bool, int, int]],
@@ -37,7 +36,6 @@ def test_turning_classes_and_scores_keeps_area_and_standard_error(
     assert one.se == pytest.approx(other.se, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(paired)
 def test_turning_the_classes_alone_turns_the_area(cases: list[tuple[bool, int, int]]) -> None:
     truth, zero, _ = arrays(cases)
@@ -46,7 +44,6 @@ def test_turning_the_classes_alone_turns_the_area(cases: list[tuple[bool, int, i
         assert one + other == pytest.approx(1, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(paired)
 def test_a_monotone_change_of_the_scale_changes_nothing(
     cases: list[tuple[bool, int, int]],
@@ -58,7 +55,6 @@ def test_a_monotone_change_of_the_scale_changes_nothing(
     assert change[0] == change[1]
 
 
-@settings(deadline=None)
 @given(paired)
 def test_the_area_is_the_share_of_pairs_in_order_ties_half(
     cases: list[tuple[bool, int, int]],
@@ -71,7 +67,6 @@ def test_the_area_is_the_share_of_pairs_in_order_ties_half(
     assert auc(truth, zero).value == pytest.approx(share, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(paired)
 def test_exchanging_the_modalities_turns_the_sign_and_keeps_p(
     cases: list[tuple[bool, int, int]],
@@ -83,7 +78,6 @@ def test_exchanging_the_modalities_turns_the_sign_and_keeps_p(
         assert there.difference == pytest.approx(-back.difference, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(paired)
 def test_no_p_value_is_zero_and_none_is_undefined_in_silence(
     cases: list[tuple[bool, int, int]],
@@ -94,7 +88,6 @@ def test_no_p_value_is_zero_and_none_is_undefined_in_silence(
     assert result.p is not None or result.notes
 
 
-@settings(deadline=None)
 @given(paired)
 def test_delong_is_not_below_the_unbiased_variance_by_more_than_rounding(
     cases: list[tuple[bool, int, int]],
@@ -115,7 +108,7 @@ rows = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rows, st.randoms(use_true_random=False))
 def test_any_table_of_readings_is_analysed_or_refused_and_order_is_nothing(
     cells: dict[tuple[str, int, str], tuple[str | None, float | None]],
