@@ -7,9 +7,10 @@ from playwright.sync_api import Browser, Response, expect
 
 from app.main import build_site
 from app.settings import Settings
-from tests.browser.conftest import CHROMIUM, QUIET, Person, Site
+from tests.browser.conftest import CHROMIUM, PATIENCE, QUIET, Person, Site
 from tests.browser.test_reading_room import answer, readings, see_opinion, start
 from tests.conftest import PASSWORD, Cast
+from tests.torture.programs import free_port
 from tests.web import live
 
 
@@ -40,7 +41,7 @@ def test_f14_a_call_outlives_a_restart_of_the_server(cast: Cast, browser: Browse
         return build_site(Settings.from_environment(given), cast.database)
 
     with ExitStack() as running:
-        port = running.enter_context(live.serving_at(build))
+        port = running.enter_context(live.serving_at(build, port=free_port()))
         with Site(f"http://127.0.0.1:{port}", browser).person() as rita:
             start(rita)
             rita.page.wait_for_load_state("networkidle")
@@ -70,6 +71,7 @@ def test_b7_after_signing_out_nothing_of_the_study_is_left_on_the_computer(
     context = browser.browser_type.launch_persistent_context(
         profile, executable_path=CHROMIUM, args=QUIET
     )
+    context.set_default_timeout(PATIENCE)
     rita = Person(context.pages[0], site.address)
 
     def keep(answer: Response) -> None:

@@ -52,14 +52,16 @@ def demo(folder: Path) -> Iterator[tuple[str, list[str]]]:
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
         process.stdout.close()
-        assert process.wait(60) == 0, rest
+        assert process.wait(600) == 0, rest
     assert "Stopped." in rest
 
 
 @contextmanager
 def signed_in(address: str, email: str) -> Iterator[httpx2.Client]:
     headers = {"Sec-Fetch-Site": "same-origin"}
-    with httpx2.Client(base_url=address, headers=headers, follow_redirects=True) as client:
+    with httpx2.Client(
+        base_url=address, headers=headers, follow_redirects=True, timeout=600
+    ) as client:
         answer = client.post("/sign-in", data={"email": email, "password": PASSWORD})
         assert answer.status_code == 200
         yield client

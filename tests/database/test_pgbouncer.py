@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from app.db.session import Database, Role
 from app.domain.reading import ReadingState
 from tests.conftest import Cast
 from tests.reading.steps import at, bring_to, finish
+from tests.torture.programs import free_port
 
 PROGRAM = shutil.which("pgbouncer")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Debian's pgbouncer is not installed")
@@ -46,9 +46,7 @@ def pooled_url(cast: Cast) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="reread-pgbouncer-"))
     folder.chmod(0o777)  # as root it runs as another user
     parts = conninfo_to_dict(cast.database.url)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listen = probe.getsockname()[1]
+    listen = free_port()
     place = {"name": parts["dbname"], "host": parts["host"], "port": parts.get("port", 5432)}
     (folder / "ini").write_text(CONFIG.format(**place, listen=listen, folder=folder))
     (folder / "users").write_text("".join(f'"{role}" ""\n' for role in Role))
@@ -68,7 +66,7 @@ def pooled_url(cast: Cast) -> Iterator[str]:
 
 
 def _wait_for(url: str, log: Path) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 600
     while True:
         try:
             psycopg.connect(url, user=str(Role.READER)).close()

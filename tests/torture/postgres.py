@@ -14,7 +14,7 @@ import psycopg
 from app.db.embedded import DATABASE, MAJOR, PROGRAMS, create_database, get_server
 
 PR_SET_CHILD_SUBREAPER = 36
-PATIENCE = 300.0  # seconds for a start, on a very busy machine
+PATIENCE = 900.0  # seconds for a start, on a very busy machine
 
 
 class OwnPostgres:
@@ -78,6 +78,15 @@ class OwnPostgres:
                 connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             connection.execute("SELECT pg_reload_conf()")
 
+    def hold_wal_writer(self) -> None:
+        """Stop the process that brings commits to the disk for those who do not wait for it."""
+        with psycopg.connect(self.url(database="postgres")) as connection:
+            row = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"
+            ).fetchone()
+        assert row
+        os.kill(row[0], signal.SIGSTOP)
+
     def kill(self) -> None:
         """Kill every process of it with -9, the server's own first, and bury them all.
 
@@ -85,7 +94,8 @@ class OwnPostgres:
         running: we take the orphans over.
         """
         assert self.process is not None
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.process.send_signal(signal.SIGSTOP)  # it starts no further process
         family = children_of(self.process.pid)
         self.process.kill()
@@ -96,6 +106,7 @@ class OwnPostgres:
         for pid in family:
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)  # no later test's orphans: nobody buries those
 
     def stop(self) -> None:
         """Stop as an administrator does: open sessions are ended, everything is written."""

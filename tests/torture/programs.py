@@ -1,12 +1,14 @@
 """The programs under test as processes: `reread serve`, `reread worker`, killed and restarted."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 SECRET = "a secret of the torture, long enough to be one"
@@ -49,8 +51,11 @@ raise SystemExit(main())
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """A port below those that the system lends to whoever connects: nobody takes it meanwhile."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Program:

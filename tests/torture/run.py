@@ -50,8 +50,8 @@ class Size:
 def torture(size: Size) -> Outcome:
     """Run it in a folder of its own, which is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="reread-torture-"))
-    # A control keeps commits in memory for long, so that a kill finds some.
-    late = {"wal_writer_delay": "10s"} if size.control else {}
+    # A control keeps commits in memory, so that a kill finds some.
+    late = {"wal_writer_delay": "10s", "checkpoint_timeout": "1h"} if size.control else {}
     postgres = OwnPostgres(folder, **late)
     try:
         with postgres:
@@ -91,6 +91,7 @@ def _torture(size: Size, postgres: OwnPostgres, folder: Path) -> Outcome:
             web.wait_until_ready()
         if size.control:
             postgres.alter(synchronous_commit="off")
+            postgres.hold_wal_writer()
         say(f"reading begins: {size}")
         told, killed = _read(size, postgres, webs, worker, prepared, say)
         if size.worker_kills:

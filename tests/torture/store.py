@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.s3 import Bucket, start_server, stop_server
+from tests.torture.programs import free_port
 
 
 class Store:
@@ -10,7 +11,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._kept = folder / "store"
-        self._server, port = start_server(kept_in=self._kept)
+        self._server, port = start_server(free_port(), kept_in=self._kept)
         self.bucket = Bucket(port, "torture")
 
     def kill(self) -> None:
