@@ -61,7 +61,7 @@ def test_a12_an_address_is_believed_from_the_named_proxy_alone(
 ) -> None:
     with served(cast, proxy) as address:
         headers = SAME_ORIGIN | ({"X-Forwarded-For": said} if said else {})
-        answer = httpx2.post(address + "/sign-in", data=WRONG, headers=headers)
+        answer = httpx2.post(address + "/sign-in", data=WRONG, headers=headers, timeout=600)
     assert answer.status_code == 422
     assert address_written_down(cast) == believed
 
@@ -76,8 +76,12 @@ def test_a12_other_forwarding_headers_are_nobodys_word(cast: Cast) -> None:
         "X-Original-URL": "/accounts",
     }
     with served(cast, HERE) as address:
-        answer = httpx2.post(address + "/sign-in", data=WRONG, headers=SAME_ORIGIN | forged)
-        answer_of_get = httpx2.get(address + "/", headers=forged, follow_redirects=False)
+        answer = httpx2.post(
+            address + "/sign-in", data=WRONG, headers=SAME_ORIGIN | forged, timeout=600
+        )
+        answer_of_get = httpx2.get(
+            address + "/", headers=forged, follow_redirects=False, timeout=600
+        )
     assert answer.status_code == 422
     assert "evil" not in answer.text
     assert answer_of_get.headers["location"] == "/sign-in?next=/"
@@ -86,5 +90,5 @@ def test_a12_other_forwarding_headers_are_nobodys_word(cast: Cast) -> None:
 
 def test_a11_the_server_does_not_name_itself(cast: Cast) -> None:
     with served(cast, None) as address:
-        answer = httpx2.get(address + "/sign-in")
+        answer = httpx2.get(address + "/sign-in", timeout=600)
     assert "server" not in answer.headers

@@ -68,7 +68,7 @@ def test_a10_without_the_lock_more_would_pass(site: Site, monkeypatch: pytest.Mo
 
     def counted_together(*found: object, **names: object) -> accounts.Failures:
         counts = real(*found, **names)
-        start.wait(30)
+        start.wait(600)
         return counts
 
     monkeypatch.setattr(accounts, "failures_since", counted_together)

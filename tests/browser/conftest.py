@@ -28,7 +28,7 @@ from app.web.tour import Tour
 from tests.conftest import PASSWORD, Cast
 from tests.web import live
 
-PATIENCE = 30_000  # ms; a machine may be busy with other tests
+PATIENCE = 180_000  # ms; a machine may be busy with other tests
 expect.set_options(timeout=PATIENCE)
 CHROMIUM = shutil.which("chromium")
 QUIET = [

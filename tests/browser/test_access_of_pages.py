@@ -56,7 +56,6 @@ class Look:
         assert len(self.found) == pages
 
 
-@pytest.mark.timeout(1200)  # a minute on an idle machine; axe takes long on others
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_on_which_there_is_nothing_yet(cast: Cast, browser: Browser, scheme: str) -> None:
     with cast.begin(Role.COORDINATOR, cast.olga) as connection:
@@ -97,7 +96,6 @@ def test_pages_on_which_there_is_nothing_yet(cast: Cast, browser: Browser, schem
             look.was_clean(pages=2)
 
 
-@pytest.mark.timeout(1200)  # a minute on an idle machine; axe takes long on others
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_of_a_study_under_way_and_of_its_results(
     cast: Cast, browser: Browser, scheme: str
@@ -164,7 +162,6 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"Tab never came to {name}")
 
 
-@pytest.mark.timeout(1200)  # a minute on an idle machine; axe takes long on others
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_tour_goes_by_keyboard_and_has_no_breach(
     toured: Cast, browser: Browser, scheme: str

@@ -39,7 +39,7 @@ def test_an_import_shows_its_progress_and_stopped_it_leaves_nothing(
         def progress(done: int, total: int) -> None:
             tell(done, total)
             if done == 3:
-                go_on.wait(60)
+                go_on.wait(600)
 
         try:
             return real(*arguments, **{**named, "progress": progress})
@@ -58,7 +58,7 @@ def test_an_import_shows_its_progress_and_stopped_it_leaves_nothing(
         cora.page.get_by_role("button", name="Stop").click()
         expect(cora.page.get_by_text("Stopped. An import stores all cases or none")).to_be_visible()
         go_on.set()
-        assert ended.wait(60)
+        assert ended.wait(600)
         monkeypatch.setattr(importing, "import_cases", real)
         with superuser(draft) as owner:
             assert owner.execute("SELECT count(*) FROM study_case").fetchone() == (6,)

@@ -179,7 +179,6 @@ def test_what_is_broken_is_found(site: Site) -> None:
         assert any(" over " in found for found in page.evaluate(BROKEN))
 
 
-@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("longer_language")
 def test_no_state_of_the_reading_room_breaks(
     database: Database, storage: Storage, browser: Browser
@@ -197,7 +196,6 @@ def test_no_state_of_the_reading_room_breaks(
     assert looked.pages > 25
 
 
-@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("longer_language")
 def test_no_page_of_a_coordinator_or_an_administrator_breaks(cast: Cast, browser: Browser) -> None:
     with cast.begin(Role.COORDINATOR, cast.olga) as connection:

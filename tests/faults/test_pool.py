@@ -37,7 +37,7 @@ def small_site(cast: Cast, *, wait: float):
             base_url=address,
             headers=SAME_ORIGIN,
             cookies={"reread": token},
-            timeout=120,
+            timeout=900,
             limits=httpx2.Limits(max_connections=AT_ONCE),
         ) as client,
     ):
@@ -51,7 +51,7 @@ def test_f4_more_requests_than_threads_and_connections_do_not_wait_for_each_othe
     """Each holds a connection while it waits for a thread, or a thread while it waits for one."""
     assignment = bring_to(cast, cast.rita, ReadingState.SERVED)
     asked = ["/studies/bcc-sk/read", f"/readings/{assignment}/images/1"] * (AT_ONCE // 2)
-    patience = 100.0
+    patience = 600.0
     with small_site(cast, wait=patience) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         began = time.monotonic()
         answers = list(pool.map(client.get, asked))
@@ -88,7 +88,7 @@ def test_f4_slow_queries_end_in_a_bounded_wait_and_a_clear_answer(cast: Cast) ->
             waited = threading.Event()
             for one in asked:
                 one.add_done_callback(lambda _: waited.set())
-            assert waited.wait(60), "somebody is told before the slow ones are done"
+            assert waited.wait(600), "somebody is told before the slow ones are done"
         answers = [one.result() for one in asked]
         statuses = [answer.status_code for answer in answers]
         assert set(statuses) <= {303, 409, 503}

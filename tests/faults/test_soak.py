@@ -10,7 +10,6 @@ MIB = 1024**2
 SHORT = Length(readers=3, minutes=0.5, pause=0.3)
 
 
-@pytest.mark.timeout(900)  # a minute on an idle machine; starts of servers take long on others
 def test_f16_a_short_soak_grows_nothing_leaves_nothing_behind_and_loses_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -23,7 +22,6 @@ def test_f16_a_short_soak_grows_nothing_leaves_nothing_behind_and_loses_nothing(
     assert [what for what in soaked.grown if not what.startswith("memory")] == [], soaked
 
 
-@pytest.mark.timeout(900)
 def test_f16_a_web_application_that_leaks_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
     """The negative control: each of its requests leaves an open file and a temporary one."""
     soaked = soak(replace(SHORT, leaking=True), print)

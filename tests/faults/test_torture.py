@@ -5,9 +5,6 @@ import pytest
 from tests.torture.run import Size, torture
 
 
-@pytest.mark.timeout(
-    900
-)  # some 20 seconds on an idle machine; starts of servers take long on others
 def test_d1_d5_f1_f2_f3_l1_b1_killed_with_9_nothing_that_was_acknowledged_is_lost(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -22,7 +19,6 @@ def test_d1_d5_f1_f2_f3_l1_b1_killed_with_9_nothing_that_was_acknowledged_is_los
     assert "pages with the AI" in said
 
 
-@pytest.mark.timeout(900)
 def test_d1_without_synchronous_commit_the_same_run_loses_acknowledged_calls(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

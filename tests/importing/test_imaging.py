@@ -296,7 +296,7 @@ def test_i1_a_child_that_is_killed_costs_one_picture_and_the_pool_goes_on() -> N
         assert isinstance(pool.clean("c.jpg", good), CleanImage)
 
 
-LONG = 60  # seconds, on a machine that does much else beside: then the test ends the child itself
+LONG = 600  # seconds, on a machine that does much else beside: then the test ends the child itself
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,8 @@ def test_i1_a_picture_that_takes_too_long_ends_its_child_alone(
     with ImageCleaner(1) as pool:
         monkeypatch.setattr(subprocess, "Popen", slow_child)
         assert isinstance(pool.clean("slow.jpg", b"x"), Problem)
-        watches[0].cancel()
+        for watch in watches:
+            watch.cancel()
         assert ended_by_us == []
         monkeypatch.undo()
         assert isinstance(pool.clean("b.jpg", hostile.saved(hostile.photograph())), CleanImage)

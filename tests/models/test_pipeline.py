@@ -83,7 +83,7 @@ def test_the_next_batch_is_prepared_and_the_last_one_finished_while_the_model_co
         (item,) = batch
         # Waits for its neighbours: it could not return if they waited for it.
         for event in (*prepared[item + 1 : item + 2], *finished[max(item - 1, 0) : item]):
-            assert event.wait(30)
+            assert event.wait(600)
         return batch
 
     def prepare(item: int) -> int:

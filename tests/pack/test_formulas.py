@@ -87,7 +87,6 @@ def opened(files: list[Path], into: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.skipif(SOFFICE is None, reason="no LibreOffice: a spreadsheet program was NOT tried")
 def test_i4_a_spreadsheet_program_opens_every_table_without_a_formula(
     folder: Path, tmp_path: Path

@@ -181,7 +181,7 @@ def filled(submission: Submission) -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(36_000 if os.environ.get("HISTORIES") else 600)
+@pytest.mark.timeout(36_000 if os.environ.get("HISTORIES") else 1800)
 def test_d2_d3_d14_b1_any_sequence_of_requests_ends_where_the_model_says(
     postgres: str, open_template: Cast
 ) -> None:
@@ -195,8 +195,6 @@ def test_d2_d3_d14_b1_any_sequence_of_requests_ends_where_the_model_says(
         settings=settings(
             max_examples=int(os.environ.get("HISTORIES") or 3),
             stateful_step_count=20,
-            deadline=None,
-            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

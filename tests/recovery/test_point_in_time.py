@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from app.actions.verify_study import verify_study
 from app.db.administrator import records_of
@@ -21,7 +20,6 @@ def value(server: OwnPostgres, query: str) -> object:
         return row and row[0]
 
 
-@pytest.mark.timeout(600)
 def test_r2_what_was_acknowledged_before_the_moment_is_there_and_nothing_later(
     tmp_path: Path,
 ) -> None:

@@ -58,7 +58,7 @@ def post(site: Site, client: Client, *, pause: float, whole: float = 60) -> None
     }
     app = Patience(site.protected, pause=pause, whole=whole)
     run: Callable[..., Awaitable[None]] = app
-    asyncio.run(asyncio.wait_for(run(scope, client.receive, client.send), 60))
+    asyncio.run(asyncio.wait_for(run(scope, client.receive, client.send), 600))
 
 
 @pytest.mark.parametrize("pieces", [(b"",), (FORM[:10],), (FORM[:10], FORM[10:20])])

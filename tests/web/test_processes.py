@@ -25,7 +25,7 @@ def test_s2_building_the_web_application_loads_no_model_code() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=900,
     )
     assert done.stderr == ""
     assert done.stdout.strip() == "[]"

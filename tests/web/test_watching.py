@@ -275,13 +275,13 @@ def test_a10_while_one_check_runs_others_are_told_what_was_found_before(
 
     def slow(storage: Storage, data: bytes, *, suffix: str) -> str:
         running.set()
-        assert go_on.wait(30)
+        assert go_on.wait(600)
         return put(storage, data, suffix=suffix)
 
     monkeypatch.setattr(Storage, "put", slow)
     with ThreadPoolExecutor(1) as pool:
         newer = pool.submit(check.report)
-        assert running.wait(30)
+        assert running.wait(600)
         assert check.report() is before
         go_on.set()
         assert newer.result() is not before

@@ -62,7 +62,6 @@ def rows(draft: Cast) -> list[tuple[str, str, str]]:
         ).fetchall()
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "point", ["before the file has its name", "between file and row", "after a batch"]
 )
