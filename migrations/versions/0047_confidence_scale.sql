@@ -92,7 +92,7 @@ CREATE OR REPLACE FUNCTION protocol_content(s study) RETURNS text LANGUAGE sql S
         'added_cases', (SELECT coalesce(jsonb_agg(n.cases ORDER BY n.number), '[]')
                         FROM case_addition n WHERE n.study_id = s.id),
         'excluded_cases', (SELECT coalesce(jsonb_agg(c.code ORDER BY c.code), '[]')
-                           FROM case_exclusion x JOIN study_case c ON c.id = x.case_id
+                           FROM standing_exclusion x JOIN study_case c ON c.id = x.case_id
                            WHERE x.study_id = s.id),
         'washout_overrides', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                   'reader_id', w.reader_id, 'days', w.days) ORDER BY w.made_at, w.id), '[]')
