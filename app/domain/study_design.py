@@ -71,11 +71,6 @@ class StudyDesign:
             )
         if self.design != "hidden_share" and self.unaided_only_percent != 0:
             raise InvalidInput("Only the design with a hidden share has a share without AI.")
-        if self.confidence_scale not in get_args(ConfidenceScale):
-            raise InvalidInput(
-                "Say whether readers give how sure they are in per cent or in five steps.",
-                field="confidence_scale",
-            )
         if self.analysed_readings not in get_args(AnalysedReadings):
             raise InvalidInput("Say whether readings are analysed as locked or as corrected.")
         if not (self.show_probability or self.show_label or self.show_overlay):

@@ -94,7 +94,7 @@ def test_f15_a_request_under_way_is_answered_before_the_application_ends(
     assert web.runs, "it ended with a request under way"
     slow.release()
     assert slow.answers == [422]
-    assert web.process.wait(600) == 0
+    assert web.process.wait(10) == 0
 
 
 def test_f15_a_request_that_does_not_come_to_an_end_holds_it_up_no_longer_than_ten_seconds(
@@ -106,7 +106,7 @@ def test_f15_a_request_that_does_not_come_to_an_end_holds_it_up_no_longer_than_t
     took = time.monotonic() - began
     slow.release()
     assert slow.answers[0] in {0, 500, 503}, "it was not told that anything was done"
-    assert took < 120  # ten, and room for a busy machine
+    assert took < 40  # ten, and room for a busy machine
 
 
 def _takes_connections(web: Web) -> bool:

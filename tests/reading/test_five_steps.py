@@ -29,32 +29,27 @@ def cast(draft: Cast) -> Cast:
     return opened(draft, FIVE)
 
 
+def step(text: str) -> int:
+    """What a form with this confidence is taken for."""
+    questions = Questions(confidence_scale="five_steps")
+    return parse_submission(
+        call="SK", confidence=text, submission_id=KEY, questions=questions
+    ).confidence
+
+
 @pytest.mark.parametrize("percent", range(101))
 def test_d11_a_step_is_taken_and_what_lies_between_is_refused(percent: int) -> None:
-    def sent() -> int:
-        return parse_submission(
-            call="SK",
-            confidence=str(percent),
-            submission_id=KEY,
-            questions=Questions(confidence_scale="five_steps"),
-        ).confidence
-
     if percent in FIVE_STEPS:
-        assert sent() == percent
+        assert step(str(percent)) == percent
     else:
         with pytest.raises(InvalidInput, match="one of the five steps"):
-            sent()
+            step(str(percent))
 
 
 @pytest.mark.parametrize("nothing", ["", "x", "-25", "125", "0025", "\u0662\u0665"], ids=ascii)
 def test_d11_what_is_no_number_is_no_step_either(nothing: str) -> None:
     with pytest.raises(InvalidInput, match="one of the five steps"):
-        parse_submission(
-            call="SK",
-            confidence=nothing,
-            submission_id=KEY,
-            questions=Questions(confidence_scale="five_steps"),
-        )
+        step(nothing)
 
 
 def test_d11_five_steps_are_asked_for_none_is_preselected_and_what_was_typed_is_kept(
